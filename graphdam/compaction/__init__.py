@@ -1,0 +1,33 @@
+"""Open channels → a smaller model that computes the same. Knows torch and nothing of graphs."""
+
+from graphdam.compaction.compact import apply_plan, compact_model
+from graphdam.compaction.deviation import deviation
+from graphdam.compaction.group import ChannelGroup, Consumer
+from graphdam.compaction.plan import CompactionPlan, LayerPlan, plan_compaction
+from graphdam.compaction.slicing import (
+    mixing_norm,
+    num_inputs,
+    num_outputs,
+    select,
+    shallow,
+    slice_in,
+    slice_out,
+)
+
+__all__ = [
+    "ChannelGroup",
+    "CompactionPlan",
+    "Consumer",
+    "LayerPlan",
+    "apply_plan",
+    "compact_model",
+    "deviation",
+    "mixing_norm",
+    "num_inputs",
+    "num_outputs",
+    "plan_compaction",
+    "select",
+    "shallow",
+    "slice_in",
+    "slice_out",
+]

@@ -1,0 +1,170 @@
+"""How each type of layer loses output channels and input channels: rules by layer type.
+
+A rule returns a new layer and leaves the given one as it was. Rules for further types are added
+with `slice_out.register` and `slice_in.register`; a type without a rule is refused by name.
+"""
+
+from __future__ import annotations
+
+import copy
+from functools import singledispatch
+from typing import TypeVar
+
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from graphdam.errors import InexactError
+
+Layer = TypeVar("Layer", bound=nn.Module)
+
+
+@singledispatch
+def slice_out(layer: nn.Module, keep: Tensor, scale: Tensor | None = None) -> nn.Module:
+    """The layer reduced to some of its outputs, and these multiplied by `scale`.
+
+    Args:
+        layer: the layer to slice; not changed.
+        keep: indices of the outputs that survive, ascending: int64 [K].
+        scale: factors [K] of the surviving outputs; None for 1.
+
+    Raises:
+        InexactError: the type has no rule, or cannot be sliced exactly.
+    """
+    raise InexactError(_no_rule(layer))
+
+
+@singledispatch
+def slice_in(layer: nn.Module, keep: Tensor, scale: Tensor) -> nn.Module:
+    """The layer reduced to some of its inputs, with a gate's values folded in.
+
+    The new layer computes from the surviving inputs v what the given one computes from inputs
+    that hold `scale · v` at `keep` and 0 elsewhere.
+
+    Args:
+        layer: the layer to slice; not changed.
+        keep: indices of the inputs that survive, ascending: int64 [K].
+        scale: factors [K] of the surviving inputs.
+
+    Raises:
+        InexactError: the type has no rule, or cannot be sliced exactly.
+    """
+    raise InexactError(_no_rule(layer))
+
+
+@singledispatch
+def num_inputs(layer: nn.Module) -> int:
+    """How many input channels the layer reads."""
+    raise InexactError(_no_rule(layer))
+
+
+@singledispatch
+def num_outputs(layer: nn.Module) -> int:
+    """How many output channels the layer writes."""
+    raise InexactError(_no_rule(layer))
+
+
+def _no_rule(layer: nn.Module) -> str:
+    return (
+        f"No rule says how a {type(layer).__name__} loses channels without changing the model's "
+        f"outputs: leave the channels it touches ungated, or register a rule with "
+        f"graphdam.compaction.slice_out.register and slice_in.register."
+    )
+
+
+def select(
+    parameter: Tensor | None, dim: int, keep: Tensor, scale: Tensor | None = None
+) -> nn.Parameter | None:
+    """A new parameter with the kept indices along `dim`, times `scale` along it."""
+    if parameter is None:
+        return None
+    kept = parameter.detach().index_select(dim, keep.to(parameter.device))
+    if scale is not None:
+        shape = [1] * kept.dim()
+        shape[dim] = -1
+        kept = kept * scale.to(kept).view(shape)
+    return nn.Parameter(kept.clone(), requires_grad=parameter.requires_grad)
+
+
+def shallow(layer: Layer) -> Layer:
+    """A copy whose parameters, buffers and children can be replaced without touching the layer."""
+    twin = copy.copy(layer)
+    for name in ("_parameters", "_buffers", "_modules"):
+        twin.__dict__[name] = dict(layer.__dict__[name])
+    return twin
+
+
+@slice_out.register
+def _(layer: nn.Linear, keep: Tensor, scale: Tensor | None = None) -> nn.Linear:
+    new = shallow(layer)
+    new.weight = select(layer.weight, 0, keep, scale)  # type: ignore[assignment]
+    new.bias = select(layer.bias, 0, keep, scale)  # type: ignore[assignment]
+    new.out_features = keep.numel()
+    return new
+
+
+@slice_in.register
+def _(layer: nn.Linear, keep: Tensor, scale: Tensor) -> nn.Linear:
+    new = shallow(layer)
+    new.weight = select(layer.weight, 1, keep, scale)  # type: ignore[assignment]
+    new.in_features = keep.numel()
+    return new
+
+
+@num_inputs.register
+def _(layer: nn.Linear) -> int:
+    return layer.in_features
+
+
+@num_outputs.register
+def _(layer: nn.Linear) -> int:
+    return layer.out_features
+
+
+@slice_out.register
+def _(
+    layer: _BatchNorm,
+    keep: Tensor,
+    scale: Tensor | None = None,
+) -> nn.Module:
+    new = shallow(layer)
+    new.weight = select(layer.weight, 0, keep, scale)  # type: ignore[assignment]
+    new.bias = select(layer.bias, 0, keep, scale)  # type: ignore[assignment]
+    for name in ("running_mean", "running_var"):
+        buffer = getattr(layer, name)
+        if buffer is not None:
+            setattr(new, name, buffer.index_select(0, keep.to(buffer.device)).clone())
+    new.num_features = keep.numel()
+    if scale is not None and layer.weight is None:
+        raise InexactError(
+            "A batch norm without affine parameters cannot absorb a gate's values: give it "
+            "affine=True."
+        )
+    return new
+
+
+@num_outputs.register
+def _(layer: _BatchNorm) -> int:
+    return layer.num_features
+
+
+@slice_out.register
+def _(layer: nn.Identity, keep: Tensor, scale: Tensor | None = None) -> nn.Identity:
+    return layer
+
+
+@slice_out.register
+def _(layer: nn.LayerNorm, keep: Tensor, scale: Tensor | None = None) -> nn.Module:
+    raise InexactError(mixing_norm("LayerNorm", "each row over all channels"))
+
+
+@slice_out.register
+def _(layer: nn.GroupNorm, keep: Tensor, scale: Tensor | None = None) -> nn.Module:
+    raise InexactError(mixing_norm("GroupNorm", "over groups of channels"))
+
+
+def mixing_norm(name: str, over: str) -> str:
+    """The sentence that refuses a norm whose statistics mix channels."""
+    return (
+        f"{name} normalises {over}, closed ones included, so removing channels changes its "
+        f"outputs: use a batch norm, which treats every channel alone."
+    )

@@ -1,0 +1,188 @@
+"""A constant sparse matrix that multiplies dense ones fast, forwards and backwards."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+
+class CSRMatrix:
+    r"""A constant sparse matrix :math:`S` [M, N] for products :math:`S H` with dense `H` [N, C].
+
+    The rows are stored compressed, and so are those of the transpose, which the gradient
+    :math:`\partial L / \partial H = S^\top \, \partial L / \partial (S H)` needs: both are made
+    once, where `torch.sparse` transposes at every backward step. The product runs as an
+    `embedding_bag` (a weighted sum of rows), which needs no beta feature of torch and is faster
+    on CPU than the CSR product of `torch.sparse` (`benchmarks/speed.py` times both).
+
+    The entries themselves get no gradient: this is for features and adjacency matrices.
+
+    >>> dense = torch.tensor([[0.0, 2.0], [1.0, 0.0], [0.0, 0.0]])
+    >>> (CSRMatrix.from_dense(dense) @ torch.eye(2)).tolist()
+    [[0.0, 2.0], [1.0, 0.0], [0.0, 0.0]]
+    """
+
+    def __init__(
+        self,
+        row_pointer: Tensor,
+        column: Tensor,
+        value: Tensor,
+        shape: tuple[int, int],
+        transposed: tuple[Tensor, Tensor, Tensor],
+    ) -> None:
+        self.row_pointer, self.column, self.value = row_pointer, column, value
+        self.shape = shape
+        # row pointer and column of the transpose, and where each of its entries stands in `value`
+        self.transposed = transposed
+        self._value_transposed: Tensor | None = None
+
+    @classmethod
+    def from_coo(
+        cls, row: Tensor, column: Tensor, value: Tensor, shape: tuple[int, int]
+    ) -> CSRMatrix:
+        """From entries (`row[e]`, `column[e]`) = `value[e]`; repeated positions add up."""
+        by_row = torch.argsort(row * shape[1] + column, stable=True)
+        row, column, value = row[by_row], column[by_row], value[by_row]
+        by_column = torch.argsort(column, stable=True)
+        index_type = torch.int32 if max(*shape, row.numel()) < 2**31 else torch.int64
+        return cls(
+            _pointer(row, shape[0]).to(index_type),
+            column.to(index_type),
+            value,
+            shape,
+            (
+                _pointer(column[by_column], shape[1]).to(index_type),
+                row[by_column].to(index_type),
+                by_column,
+            ),
+        )
+
+    @classmethod
+    def from_dense(cls, matrix: Tensor) -> CSRMatrix:
+        """The non-zero entries of a dense matrix."""
+        row, column = matrix.nonzero(as_tuple=True)
+        return cls.from_coo(row, column, matrix[row, column], (matrix.size(0), matrix.size(1)))
+
+    @classmethod
+    def from_torch(cls, matrix: Tensor) -> CSRMatrix:
+        """From a `torch.sparse` tensor of any layout."""
+        coo = matrix.to_sparse_coo().coalesce()
+        row, column = coo.indices()
+        return cls.from_coo(row, column, coo.values(), (matrix.size(0), matrix.size(1)))
+
+    def size(self, dim: int) -> int:
+        return self.shape[dim]
+
+    @property
+    def num_entries(self) -> int:
+        return self.value.numel()
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.value.dtype
+
+    @property
+    def device(self) -> torch.device:
+        return self.value.device
+
+    @property
+    def density(self) -> float:
+        """Stored entries as a share of all positions, in [0, 1]."""
+        return self.num_entries / max(1, self.shape[0] * self.shape[1])
+
+    def row_of_entry(self) -> Tensor:
+        """The row of every stored entry, in the order of `value`."""
+        counts = self.row_pointer.diff()
+        rows = torch.arange(self.shape[0], device=self.device)
+        return torch.repeat_interleave(rows, counts.to(rows.dtype))
+
+    def to_dense(self) -> Tensor:
+        dense = self.value.new_zeros(self.shape)
+        position = (self.row_of_entry(), self.column.long())
+        return dense.index_put(position, self.value, accumulate=True)
+
+    def to(self, target: torch.device | torch.dtype | str) -> CSRMatrix:
+        """On another device, or with entries of another floating-point type."""
+        if isinstance(target, torch.dtype):
+            return self.with_values(self.value.to(target))
+        pointer, column, order = self.transposed
+        return CSRMatrix(
+            self.row_pointer.to(target),
+            self.column.to(target),
+            self.value.to(target),
+            self.shape,
+            (pointer.to(target), column.to(target), order.to(target)),
+        )
+
+    def with_values(self, value: Tensor) -> CSRMatrix:
+        """The same positions with other entries."""
+        return CSRMatrix(self.row_pointer, self.column, value, self.shape, self.transposed)
+
+    def dropout(self, p: float, *, training: bool) -> CSRMatrix:
+        """Each stored entry set to zero with probability `p`, the others divided by 1 − p.
+
+        The same law as dense dropout, since a zero entry stays zero either way.
+        """
+        if not training or p == 0.0:
+            return self
+        return self.with_values(F.dropout(self.value, p))
+
+    def rows(self, index: Tensor) -> Tensor:
+        """The chosen rows, dense: [len(index), N]."""
+        start = self.row_pointer[index].long()
+        count = self.row_pointer[index + 1].long() - start
+        target = torch.repeat_interleave(torch.arange(index.numel(), device=self.device), count)
+        first = torch.repeat_interleave(start - count.cumsum(0) + count, count)
+        entry = first + torch.arange(target.numel(), device=self.device)
+        dense = self.value.new_zeros(index.numel(), self.shape[1])
+        position = (target, self.column[entry].long())
+        return dense.index_put(position, self.value[entry], accumulate=True)
+
+    def __matmul__(self, other: Tensor) -> Tensor:
+        return _Product.apply(other, self)  # type: ignore[no-any-return, no-untyped-call]
+
+    def __repr__(self) -> str:
+        return f"CSRMatrix({self.shape[0]} × {self.shape[1]}, {self.num_entries} entries)"
+
+    def _times(self, other: Tensor) -> Tensor:
+        return _multiply(self.row_pointer, self.column, self.value, self.shape, other)
+
+    def _transposed_times(self, other: Tensor) -> Tensor:
+        pointer, column, order = self.transposed
+        if self._value_transposed is None:
+            self._value_transposed = self.value[order]
+        shape = (self.shape[1], self.shape[0])
+        return _multiply(pointer, column, self._value_transposed, shape, other)
+
+
+class _Product(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, other: Tensor, matrix: CSRMatrix) -> Tensor:
+        ctx.matrix = matrix
+        return matrix._times(other)
+
+    @staticmethod
+    @once_differentiable  # type: ignore[untyped-decorator]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        return ctx.matrix._transposed_times(gradient.contiguous()), None
+
+
+def _multiply(
+    pointer: Tensor, column: Tensor, value: Tensor, shape: tuple[int, int], other: Tensor
+) -> Tensor:
+    if value.numel() == 0:
+        return other.new_zeros(shape[0], other.size(1))
+    return F.embedding_bag(
+        column, other, pointer, mode="sum", per_sample_weights=value, include_last_offset=True
+    )
+
+
+def _pointer(sorted_row: Tensor, num_rows: int) -> Tensor:
+    """Where each row begins among the entries: [num_rows + 1], from 0 to the number of entries."""
+    return torch.searchsorted(
+        sorted_row.contiguous(), torch.arange(num_rows + 1, device=sorted_row.device), right=False
+    )

@@ -1,0 +1,103 @@
+"""A node-classification graph, ready for training: what every data set becomes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+from graphdam.data.csr import CSRMatrix
+
+Task = Literal["multiclass", "binary", "multilabel"]
+SplitName = Literal["train", "val", "test"]
+
+
+class Split(NamedTuple):
+    """Which nodes are learnt from, chosen on, and tested on: three boolean tensors [N]."""
+
+    train: Tensor
+    val: Tensor
+    test: Tensor
+
+
+@dataclass(frozen=True)
+class Graph:
+    """One attributed graph with labelled nodes and one or more splits.
+
+    Attributes:
+        name: what the user calls it (`cora`, or the stem of the user's file).
+        x: node features [N, F], dense float32 or, where few entries are non-zero, `CSRMatrix`.
+        edge_index: int64 [2, E], sources above targets; every edge of an undirected graph stands
+            in both directions; no edge stands twice.
+        edge_weight: float32 [E] or None (all ones).
+        y: int64 [N] class of every node (`multiclass`, `binary`), −1 where unknown; or float32
+            [N, T] with entries 0 and 1 (`multilabel`).
+        num_classes: number of classes, or T.
+        task: decides the loss and the score.
+        split_name: the kind of split as a reader would name it, e.g. `public`.
+        splits: the splits of that kind; run number i uses split i modulo their number.
+        split_index: the split in use.
+    """
+
+    name: str
+    x: Tensor | CSRMatrix
+    edge_index: Tensor
+    edge_weight: Tensor | None
+    y: Tensor
+    num_classes: int
+    task: Task
+    split_name: str
+    splits: tuple[Split, ...]
+    split_index: int = 0
+
+    @property
+    def num_nodes(self) -> int:
+        return self.x.size(0)
+
+    @property
+    def num_features(self) -> int:
+        return self.x.size(1)
+
+    @property
+    def num_edges(self) -> int:
+        """Directed edges: an undirected edge counts twice."""
+        return self.edge_index.size(1)
+
+    @property
+    def out_channels(self) -> int:
+        """Outputs a classifier needs: one score a class or a task, a single one if binary."""
+        return 1 if self.task == "binary" else self.num_classes
+
+    @property
+    def metric(self) -> str:
+        """The score that this graph's task is reported in."""
+        return "accuracy" if self.task == "multiclass" else "roc_auc"
+
+    @property
+    def num_feature_entries(self) -> int:
+        """Entries that a product with the features touches: the non-zeros where sparse."""
+        return self.x.num_entries if isinstance(self.x, CSRMatrix) else self.x.numel()
+
+    def mask(self, split: SplitName) -> Tensor:
+        """The nodes of one part of the split in use: bool [N]."""
+        return getattr(self.splits[self.split_index], split)  # type: ignore[no-any-return]
+
+    def at_split(self, index: int) -> Graph:
+        """The same graph under split `index` modulo the number of splits."""
+        return replace(self, split_index=index % len(self.splits))
+
+    def dense_x(self) -> Tensor:
+        return self.x.to_dense() if isinstance(self.x, CSRMatrix) else self.x
+
+    def to(self, device: torch.device | str) -> Graph:
+        """On another device."""
+        return replace(
+            self,
+            x=self.x.to(device),
+            edge_index=self.edge_index.to(device),
+            edge_weight=None if self.edge_weight is None else self.edge_weight.to(device),
+            y=self.y.to(device),
+            splits=tuple(Split(*(mask.to(device) for mask in split)) for split in self.splits),
+        )

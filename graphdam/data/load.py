@@ -1,0 +1,79 @@
+"""One call for any graph: a named data set, the user's file, or a PyG `Data`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from graphdam.data.embedded import EMBEDDED
+from graphdam.data.graph import Graph
+from graphdam.data.own import choose_split, graph_from_data, graph_from_file, is_path
+from graphdam.data.prepare import Sparse, prepare
+from graphdam.data.registry import DATASETS, DatasetInfo, find_dataset
+from graphdam.data.splits import make_splits
+from graphdam.data.validate import validate
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Data
+
+
+def load_graph(
+    name_or_path: str | Path | Data,
+    *,
+    split: str | None = None,
+    data_root: str | Path | None = None,
+    sparse: Sparse = "auto",
+) -> Graph:
+    """A graph, checked, split and prepared for training.
+
+    Args:
+        name_or_path: a data set's name (`graphdam.data.registry.DATASETS`), the path of your own
+            graph (`graph_from_file`), or a PyG `Data`. A name wins over a file of that name.
+        split: the kind of split (`graphdam.data.registry.SPLITS`); the data set's default
+            otherwise.
+        data_root: a folder laid out as PyG lays out its data sets, such as `planetoid/Cora/raw`;
+            it is only read. After it come the variable `GRAPHDAM_DATA`, the cache folder
+            (`GRAPHDAM_CACHE`, or the user's) and a download into it.
+        sparse: store features as `CSRMatrix` always (`True`), never (`False`) or where that is
+            faster (`auto`).
+
+    Raises:
+        DataError: an unknown name or split, files that are missing or unreadable, or a graph that
+            cannot be trained on.
+
+    >>> graph = load_graph("karate")
+    >>> graph.num_nodes, graph.num_edges, graph.num_classes, graph.split_name
+    (34, 156, 4, 'seeded')
+    """
+    if isinstance(name_or_path, str):
+        known = name_or_path.strip().lower() in DATASETS
+        if known or not is_path(name_or_path):
+            info = find_dataset(name_or_path)
+            return _load_named(info, split=split, data_root=data_root, sparse=sparse)
+    if isinstance(name_or_path, str | Path):
+        return graph_from_file(name_or_path, split=split, sparse=sparse)
+    return graph_from_data(name_or_path, split=split, sparse=sparse)
+
+
+def _load_named(
+    info: DatasetInfo, *, split: str | None, data_root: str | Path | None, sparse: Sparse
+) -> Graph:
+    chosen = choose_split(split, info.splits, info.name)
+    if info.kind == "embedded":
+        raw = EMBEDDED[info.name]()
+    else:
+        from graphdam.data.pyg_sets import read_pyg_set
+
+        raw = read_pyg_set(info, chosen, data_root=data_root)
+    validate(raw)
+    assert np.max(raw.y) + 1 == info.num_classes
+    return prepare(
+        raw,
+        split_name=chosen,
+        splits=make_splits(raw, chosen),
+        binary=info.binary,
+        bag_of_words=info.bag_of_words,
+        sparse=sparse,
+    )

@@ -1,0 +1,142 @@
+"""A user's graph in one `.npz` file of plain arrays; also the form of our own prepared files."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from graphdam.data.raw import Array, Masks, RawGraph
+from graphdam.errors import DataError
+
+MASKS = ("train_mask", "val_mask", "test_mask")
+CSR_PARTS = ("indptr", "indices", "data", "shape")
+_UNREADABLE = (
+    OSError,
+    EOFError,
+    KeyError,
+    NotImplementedError,
+    ValueError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+_ACCEPTED = (
+    "`edge_index` [2, E] (and `edge_weight` [E]) or `adj_indptr`, `adj_indices`, `adj_data`,"
+    " `adj_shape`; `x` [N, F] or `x_indptr`, `x_indices`, `x_data`, `x_shape`; `y` [N] or [N, T];"
+    " and, if there is a split, `train_mask`, `val_mask`, `test_mask`"
+)
+
+
+def read_npz(path: Path) -> RawGraph:
+    """Read the arrays of a graph; edges are taken as given, from row to column of `adj`.
+
+    Entries of `adj` that are zero are no edges. Arrays of Python objects are refused, so nothing
+    is ever unpickled.
+
+    Raises:
+        DataError: the file is unreadable, or keys are missing.
+    """
+    arrays = _read_arrays(path)
+    edge_index, edge_weight = _edges(arrays, path)
+    x = arrays["x"] if "x" in arrays else _csr(arrays, "x", path)
+    if "y" not in arrays:
+        raise _missing(["y"], arrays, path)
+    return RawGraph(
+        path.stem, str(path), x, edge_index, edge_weight, arrays["y"], _masks(arrays, path)
+    )
+
+
+def write_npz(path: Path, raw: RawGraph) -> None:
+    """Write a graph so that `read_npz` reads it again."""
+    arrays: dict[str, Any] = {"edge_index": raw.edge_index, "y": raw.y}
+    if raw.edge_weight is not None:
+        arrays["edge_weight"] = raw.edge_weight
+    if sp.issparse(raw.x):
+        arrays |= {f"x_{part}": np.asarray(getattr(raw.x, part)) for part in CSR_PARTS}
+    else:
+        arrays["x"] = raw.x
+    if raw.masks is not None:
+        arrays |= dict(zip(MASKS, raw.masks, strict=True))
+    with path.open("wb") as file:
+        np.savez(file, **arrays)
+
+
+def _read_arrays(path: Path) -> dict[str, Array]:
+    try:
+        with path.open("rb") as file:
+            archive = np.load(file, allow_pickle=False)
+            if not isinstance(archive, np.lib.npyio.NpzFile):
+                raise DataError(
+                    f"{path}: this is a single array, not a .npz archive of several; write it with"
+                    " numpy.savez."
+                )
+            return {key: archive[key] for key in archive.files}
+    except DataError:
+        raise
+    except _UNREADABLE as error:
+        if "pickle" in str(error):
+            raise DataError(
+                f"{path}: the file holds pickled Python objects, which are not read because they"
+                " can run code; keep numbers only and write them with numpy.savez."
+            ) from error
+        raise DataError(
+            f"{path}: the file cannot be read as a .npz archive and may be truncated ({error});"
+            " write it again with numpy.savez."
+        ) from error
+
+
+def _missing(keys: list[str], arrays: dict[str, Array], path: Path) -> DataError:
+    present = ", ".join(f"`{key}`" for key in sorted(arrays)) or "nothing"
+    return DataError(
+        f"{path}: missing {', '.join(f'`{key}`' for key in keys)}; the file holds {present},"
+        f" accepted are {_ACCEPTED}."
+    )
+
+
+def _edges(arrays: dict[str, Array], path: Path) -> tuple[Array, Array | None]:
+    if "edge_index" in arrays:
+        return arrays["edge_index"], arrays.get("edge_weight")
+    if not any(key.startswith("adj_") for key in arrays):
+        raise _missing(["edge_index"], arrays, path)
+    adjacency = _csr(arrays, "adj", path)
+    if adjacency.shape[0] != adjacency.shape[1]:
+        raise DataError(
+            f"{path}: the adjacency `adj` must be square, a row and a column for each node, but has"
+            f" the shape {list(adjacency.shape)}."
+        )
+    adjacency.eliminate_zeros()
+    entries = adjacency.tocoo()
+    edge_index = np.stack([entries.row, entries.col]).astype(np.int64)
+    return edge_index, entries.data
+
+
+def _csr(arrays: dict[str, Array], prefix: str, path: Path) -> Any:
+    if not any(key.startswith(f"{prefix}_") for key in arrays):
+        raise _missing([prefix], arrays, path)
+    keys = [f"{prefix}_{part}" for part in CSR_PARTS]
+    missing = [key for key in keys if key not in arrays]
+    if missing:
+        raise _missing(missing, arrays, path)
+    pointer, column, data, shape = (arrays[key] for key in keys)
+    try:
+        matrix = sp.csr_matrix((data, column, pointer), shape=tuple(map(int, shape)))
+        matrix.check_format(full_check=True)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise DataError(
+            f"{path}: {', '.join(f'`{key}`' for key in keys)} are not a valid compressed sparse row"
+            f" matrix ({error}); take them from scipy.sparse.csr_matrix."
+        ) from error
+    return matrix
+
+
+def _masks(arrays: dict[str, Array], path: Path) -> Masks | None:
+    present = [key for key in MASKS if key in arrays]
+    if not present:
+        return None
+    if len(present) < len(MASKS):
+        raise _missing([key for key in MASKS if key not in arrays], arrays, path)
+    return arrays["train_mask"], arrays["val_mask"], arrays["test_mask"]

@@ -1,0 +1,175 @@
+"""Which graphs have a name, and what is known of each before it is read (needs no torch)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from graphdam.errors import DataError, unknown_choice
+
+Kind = Literal["embedded", "planetoid", "amazon", "coauthor", "heterophilous"]
+
+PLANETOID_PARTS = ("x", "tx", "allx", "y", "ty", "ally", "graph", "test.index")
+NUM_GEOM_GCN_SPLITS = 10
+
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """What is known of a named data set without reading it.
+
+    Attributes:
+        name: what the user calls it, in lower case.
+        kind: the collection it belongs to; `embedded` sets come with the installed packages.
+        description: one line for a list.
+        num_nodes: nodes; a set that is read is refused if it has another number.
+        num_features: features of a node, checked likewise.
+        num_classes: classes, checked likewise.
+        splits: the splits that it offers, the default first (`SPLITS` describes each).
+        binary: whether its two classes are scored by ROC-AUC, as its paper does.
+        bag_of_words: whether features are counts or weights of words, divided by their row sum.
+        folder: where its files lie under a data root, as PyG lays them; empty if embedded.
+    """
+
+    name: str
+    kind: Kind
+    description: str
+    num_nodes: int
+    num_features: int
+    num_classes: int
+    splits: tuple[str, ...]
+    binary: bool = False
+    bag_of_words: bool = False
+    folder: str = ""
+
+    @property
+    def needs_download(self) -> bool:
+        return self.kind != "embedded"
+
+    @property
+    def default_split(self) -> str:
+        return self.splits[0]
+
+    def raw_files(self, split: str) -> tuple[str, ...]:
+        """The files that hold the graph and this split, relative to a data root.
+
+        >>> find_dataset("photo").raw_files("random")
+        ('amazon/Photo/raw/amazon_electronics_photo.npz',)
+        """
+        stem = self.folder.rpartition("/")[2].lower()
+        if self.kind == "planetoid":
+            names = [f"ind.{stem}.{part}" for part in PLANETOID_PARTS]
+            if split == "geom-gcn":
+                names += [f"{stem}_split_0.6_0.2_{i}.npz" for i in range(NUM_GEOM_GCN_SPLITS)]
+                return tuple(f"{self.folder}/geom-gcn/raw/{name}" for name in names)
+            return tuple(f"{self.folder}/raw/{name}" for name in names)
+        prefix = {"amazon": "amazon_electronics_", "coauthor": "ms_academic_"}.get(self.kind, "")
+        stem = stem[:3] if self.kind == "coauthor" else stem
+        return (f"{self.folder}/raw/{prefix}{stem}.npz",)
+
+
+SPLITS = {
+    "public": "the published split of Planetoid: 20 training nodes a class, 500 / 1000 to test",
+    "geom-gcn": "the ten published 60 / 20 / 20 % splits of Geom-GCN",
+    "published": "the ten 50 / 25 / 25 % splits that come with the set",
+    "random": "ten seeded splits: 20 training and 30 validation nodes a class, the rest to test",
+    "random-20": "the first of the ten `random` splits, alone",
+    "seeded": "one seeded split: 20 training nodes a class, 500 for validation, the rest to test",
+    "own": "the masks that a user's graph brings",
+}
+
+_EMBEDDED = ("seeded", "random")
+_PLANETOID = ("public", "geom-gcn", "random")
+_SEEDED_20 = ("random-20", "random")
+_PUBLISHED = ("published",)
+
+
+def _embedded(
+    name: str, description: str, sizes: tuple[int, int, int], bag_of_words: bool = False
+) -> DatasetInfo:
+    return DatasetInfo(name, "embedded", description, *sizes, _EMBEDDED, bag_of_words=bag_of_words)
+
+
+def _planetoid(folder: str, description: str, sizes: tuple[int, int, int]) -> DatasetInfo:
+    return DatasetInfo(
+        folder.lower(),
+        "planetoid",
+        description,
+        *sizes,
+        _PLANETOID,
+        bag_of_words=True,
+        folder=f"planetoid/{folder}",
+    )
+
+
+def _shchur(
+    kind: Literal["amazon", "coauthor"], folder: str, description: str, sizes: tuple[int, int, int]
+) -> DatasetInfo:
+    return DatasetInfo(
+        folder.lower(),
+        kind,
+        description,
+        *sizes,
+        _SEEDED_20,
+        bag_of_words=True,
+        folder=f"{kind}/{folder}",
+    )
+
+
+def _heterophilous(name: str, description: str, sizes: tuple[int, int, int]) -> DatasetInfo:
+    folder = f"heterophilous/{name.replace('-', '_')}"
+    return DatasetInfo(
+        name,
+        "heterophilous",
+        description,
+        *sizes,
+        _PUBLISHED,
+        binary=sizes[2] == 2,
+        folder=folder,
+    )
+
+
+DATASETS: dict[str, DatasetInfo] = {
+    info.name: info
+    for info in (
+        _embedded("digits", "handwritten digits, each joined to its 10 nearest", (1797, 64, 10)),
+        _embedded("karate", "Zachary's karate club, four communities", (34, 34, 4)),
+        _embedded("sbm", "a seeded stochastic block model, noisy topic words", (800, 100, 5), True),
+        _planetoid("Cora", "citations between machine-learning papers", (2708, 1433, 7)),
+        _planetoid("CiteSeer", "citations between computer-science papers", (3327, 3703, 6)),
+        _planetoid("PubMed", "citations between papers on diabetes", (19717, 500, 3)),
+        _shchur("amazon", "Photo", "photo goods bought together", (7650, 745, 8)),
+        _shchur("amazon", "Computers", "computer goods bought together", (13752, 767, 10)),
+        _shchur("coauthor", "CS", "co-authors in computer science", (18333, 6805, 15)),
+        _shchur("coauthor", "Physics", "co-authors in physics", (34493, 8415, 5)),
+        _heterophilous("tolokers", "crowd workers who shared tasks; banned or not", (11758, 10, 2)),
+        _heterophilous("roman-empire", "words of an article; syntactic roles", (22662, 300, 18)),
+        _heterophilous("amazon-ratings", "goods bought together; rating classes", (24492, 300, 5)),
+        _heterophilous("minesweeper", "a grid with mines; mine or not", (10000, 7, 2)),
+        _heterophilous(
+            "questions", "users who answered each other; active or not", (48921, 301, 2)
+        ),
+    )
+}
+
+
+def find_dataset(name: str) -> DatasetInfo:
+    """The named data set, whatever the case of the name.
+
+    Raises:
+        DataError: no data set has this name; the message lists those there are.
+
+    >>> find_dataset("Cora").folder
+    'planetoid/Cora'
+    """
+    info = DATASETS.get(name.strip().lower())
+    if info is None:
+        raise DataError(
+            unknown_choice(
+                "data set",
+                name,
+                DATASETS,
+                "Your own graph is given by the path of a .npz or .graphml file, or of a folder"
+                " with edges.csv and nodes.csv.",
+            )
+        )
+    return info

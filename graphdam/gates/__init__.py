@@ -1,0 +1,20 @@
+"""What opens and closes channels, and the penalty for it. Knows torch and nothing of graphs."""
+
+from graphdam.gates.dam import DAMGate, offset_of_width, open_channels
+from graphdam.gates.gate import Gate
+from graphdam.gates.model import gates_of, parameter_groups, width_penalty, widths_of
+from graphdam.gates.schedule import LinearSchedule, PenaltySchedule, WidthSchedule
+
+__all__ = [
+    "DAMGate",
+    "Gate",
+    "LinearSchedule",
+    "PenaltySchedule",
+    "WidthSchedule",
+    "gates_of",
+    "offset_of_width",
+    "open_channels",
+    "parameter_groups",
+    "width_penalty",
+    "widths_of",
+]

@@ -1,0 +1,63 @@
+"""What every gate promises: soft values in training, a set of open channels at the end."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor, nn
+
+
+class Gate(nn.Module, ABC):
+    r"""Multiplies each channel of its input by a learnable value :math:`g_j \ge 0`.
+
+    A channel with :math:`g_j > 0` is open, one with :math:`g_j = 0` is closed. A closed channel
+    is exactly zero for every input, so whatever reads it linearly can drop it.
+
+    Args:
+        num_channels: number of channels, open ones and closed ones, at construction.
+        dim: the channel dimension of the input.
+    """
+
+    def __init__(self, num_channels: int, *, dim: int = -1) -> None:
+        super().__init__()
+        if num_channels < 1:
+            raise ValueError(f"A gate needs at least one channel, received {num_channels}.")
+        self.num_channels = num_channels
+        self.dim = dim
+
+    @abstractmethod
+    def values(self) -> Tensor:
+        """The soft values g [num_channels], differentiable in the gate's parameters."""
+
+    @abstractmethod
+    def penalty(self) -> Tensor:
+        """A scalar whose descent closes channels."""
+
+    @abstractmethod
+    def reset_parameters(self) -> None:
+        """Back to the values at construction, every channel open."""
+
+    def keep(self) -> Tensor:
+        """Indices of the open channels, ascending: int64 [width]."""
+        with torch.no_grad():
+            return self.values().nonzero().squeeze(-1)
+
+    @property
+    def width(self) -> int:
+        """Number of open channels."""
+        return self.keep().numel()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`x` with every channel along `dim` multiplied by its value; same shape."""
+        if x.size(self.dim) != self.num_channels:
+            raise ValueError(
+                f"The gate has {self.num_channels} channels, but dimension {self.dim} of the "
+                f"input has {x.size(self.dim)} (shape {tuple(x.shape)})."
+            )
+        shape = [1] * x.dim()
+        shape[self.dim] = self.num_channels
+        return x * self.values().to(x.dtype).view(shape)
+
+    def extra_repr(self) -> str:
+        return f"{self.num_channels}, width={self.width}"

@@ -1,0 +1,92 @@
+"""A graph's structure made ready for one kind of layer: normalised once, stored as CSR."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+from torch_geometric.nn.conv.gcn_conv import gcn_norm
+from torch_geometric.utils import add_self_loops, degree, remove_self_loops
+
+from graphdam.data.csr import CSRMatrix
+
+
+@dataclass(frozen=True)
+class Adjacency:
+    """What `Encoder.prepare` returns and `Encoder.forward` takes in place of an edge list.
+
+    Attributes:
+        kind: how it was made; an encoder refuses an adjacency of another kind.
+        matrix: [N, N]; entry (i, j) is the weight of the message from node j to node i.
+    """
+
+    kind: str
+    matrix: CSRMatrix
+
+    @property
+    def num_nodes(self) -> int:
+        return self.matrix.size(0)
+
+    @property
+    def num_messages(self) -> int:
+        """Messages of one layer: edges, added self-loops included."""
+        return self.matrix.num_entries
+
+    def edge_index(self) -> Tensor:
+        """The messages as an edge list: int64 [2, num_messages]."""
+        return torch.stack([self.matrix.column.long(), self.matrix.row_of_entry()])
+
+    def to(self, target: torch.device | torch.dtype | str) -> Adjacency:
+        """On another device, or with entries of another floating-point type."""
+        return replace(self, matrix=self.matrix.to(target))
+
+
+def normalised_adjacency(
+    edge_index: Tensor,
+    edge_weight: Tensor | None,
+    num_nodes: int,
+    *,
+    dtype: torch.dtype,
+    improved: bool = False,
+    self_loops: bool = True,
+) -> CSRMatrix:
+    r""":math:`\hat D^{-1/2} \hat A \hat D^{-1/2}`, with self-loops added where none stand.
+
+    The normalisation is PyG's own `gcn_norm` on the edge list.
+    """
+    edges, weight = gcn_norm(
+        edge_index, edge_weight, num_nodes, improved, self_loops, "source_to_target", dtype
+    )
+    return _matrix(edges, weight.to(dtype), num_nodes)
+
+
+def summed_adjacency(
+    edge_index: Tensor, edge_weight: Tensor | None, num_nodes: int, *, dtype: torch.dtype
+) -> CSRMatrix:
+    """The adjacency as it is, weight 1 where none is given."""
+    if edge_weight is None:
+        edge_weight = torch.ones(edge_index.size(1), device=edge_index.device)
+    return _matrix(edge_index, edge_weight.to(dtype), num_nodes)
+
+
+def mean_adjacency(edge_index: Tensor, num_nodes: int, *, dtype: torch.dtype) -> CSRMatrix:
+    """Every message divided by the number of messages that its target gets."""
+    target = edge_index[1]
+    count = degree(target, num_nodes, dtype=dtype).clamp(min=1)
+    return _matrix(edge_index, 1 / count[target], num_nodes)
+
+
+def attention_adjacency(
+    edge_index: Tensor, num_nodes: int, *, dtype: torch.dtype, self_loops: bool = True
+) -> CSRMatrix:
+    """The positions over which attention is spread, each node itself among its neighbours."""
+    if self_loops:
+        edge_index, _ = remove_self_loops(edge_index)
+        edge_index, _ = add_self_loops(edge_index, num_nodes=num_nodes)
+    return summed_adjacency(edge_index, None, num_nodes, dtype=dtype)
+
+
+def _matrix(edge_index: Tensor, value: Tensor, num_nodes: int) -> CSRMatrix:
+    source, target = edge_index
+    return CSRMatrix.from_coo(target, source, value, (num_nodes, num_nodes))

@@ -1,0 +1,95 @@
+"""What may stand between a layer and its gate: the arrangements that are refused, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch_geometric.nn.norm import (
+    BatchNorm,
+    GraphNorm,
+    GraphSizeNorm,
+    InstanceNorm,
+    MeanSubtractionNorm,
+)
+
+from graphdam.errors import InexactError
+
+CHANNELWISE_NORMS = (
+    nn.Identity,
+    nn.BatchNorm1d,
+    BatchNorm,
+    GraphNorm,
+    GraphSizeNorm,
+    InstanceNorm,
+    MeanSubtractionNorm,
+)
+"""Norms that treat every channel alone, so that channels can be removed."""
+
+FOLDABLE_AGGREGATIONS = ("mean", "sum", "add", "max", "min")
+r"""Aggregations with :math:`\mathrm{aggr}(g x) = g \, \mathrm{aggr}(x)` for g > 0, a channel."""
+
+
+def check_norm(norm: nn.Module) -> None:
+    """Refuse a norm whose statistics mix channels.
+
+    Raises:
+        InexactError: with the norm's name and what works instead.
+    """
+    if isinstance(norm, CHANNELWISE_NORMS):
+        return
+    names = ", ".join(kind.__name__ for kind in CHANNELWISE_NORMS[2:])
+    raise InexactError(
+        f"norm '{type(norm).__name__}' mixes channels, so the outputs would change when closed "
+        f"channels are removed: use one that treats every channel alone ({names}), or gate=None."
+    )
+
+
+def check_activation(act: Callable[[Tensor], Tensor] | None, num_channels: int) -> None:
+    """Refuse an activation that lets one channel change another, or the number of channels.
+
+    The activation itself is asked, so that it need not be on a list: one channel of its input
+    is changed and all others of its output must stay.
+
+    Raises:
+        InexactError: with the activation's name and what works instead.
+    """
+    if act is None or num_channels < 2:
+        return
+    name = type(act).__name__ if isinstance(act, nn.Module) else getattr(act, "__name__", str(act))
+    if isinstance(act, nn.PReLU) and act.num_parameters > 1:
+        raise InexactError(
+            f"act 'PReLU' with num_parameters={act.num_parameters} is one module for layers whose "
+            f"widths will differ: use num_parameters=1, or gate=None."
+        )
+    training = isinstance(act, nn.Module) and act.training
+    if isinstance(act, nn.Module):
+        act.eval()
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(8, num_channels, generator=generator)
+    changed = x.clone()
+    changed[:, 0] += torch.linspace(-3, 3, 8)
+    with torch.no_grad():
+        before, after = act(x), act(changed)
+    if isinstance(act, nn.Module):
+        act.train(training)
+    if before.shape != x.shape or not torch.equal(before[:, 1:], after[:, 1:]):
+        raise InexactError(
+            f"act '{name}' mixes channels, so the outputs would change when closed channels are "
+            f"removed: use an elementwise activation such as 'relu', 'elu' or 'tanh', or gate=None."
+        )
+
+
+def check_aggregation(aggr: object) -> None:
+    """Refuse an aggregation that a gate's value cannot be moved across.
+
+    Raises:
+        InexactError: with the aggregation's name and what works instead.
+    """
+    if isinstance(aggr, str) and aggr in FOLDABLE_AGGREGATIONS:
+        return
+    raise InexactError(
+        f"aggr {aggr!r} does not commute with a gate's values, so they could not be folded into "
+        f"the layer: use one of {', '.join(FOLDABLE_AGGREGATIONS)}, or gate=None."
+    )

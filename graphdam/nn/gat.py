@@ -1,0 +1,133 @@
+"""GAT, versions 1 and 2, with gates."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch_geometric.nn import GATConv, GATv2Conv, MessagePassing
+
+from graphdam.data.csr import CSRMatrix
+from graphdam.errors import SettingsError
+from graphdam.evaluation import cost
+from graphdam.gates import Gate
+from graphdam.nn.adjacency import Adjacency, attention_adjacency
+from graphdam.nn.attention import softmax_of_messages, weighted_sum
+from graphdam.nn.encoder import Encoder
+from graphdam.nn.gated_linear import GatedLinear, apply_linear
+
+
+class GAT(Encoder):
+    r"""The networks of `"Graph Attention Networks" <https://arxiv.org/abs/1710.10903>`_ and, with
+    `v2=True`, `"How Attentive are Graph Attention Networks?"
+    <https://arxiv.org/abs/2105.14491>`_ with learnable widths.
+
+    .. math::
+        \mathrm{conv}(h)_i = \Vert_h \sum_{j \to i} \alpha^h_{ij} \, (g \odot W^h h_j) + b
+
+    One gate rules the channels of all heads, on the transformed features, so that closed channels
+    do not vote in the attention, and again at the end of the layer, where bias, norm and
+    activation have made them non-zero. `hidden_channels` counts the channels of all heads
+    together, as in PyG, and so does `widths`.
+
+    Arguments: see `Encoder`; `v2`, `heads`, `concat`, `edge_dim`, `residual` … go to
+    `torch_geometric.nn.GATConv` or `GATv2Conv`.
+
+    >>> GAT(16, 64, 2, 7, heads=8, gate="dam").channel_groups()[0].num_channels
+    8
+    """
+
+    kind: ClassVar[str] = "gat"
+    supports_edge_weight: ClassVar[bool] = False
+    supports_edge_attr: ClassVar[bool] = True
+
+    def init_conv(
+        self,
+        in_channels: int,
+        out_channels: int,
+        *,
+        to_out: bool,
+        v2: bool = False,
+        heads: int = 1,
+        concat: bool = True,
+        **kwargs: Any,
+    ) -> MessagePassing:
+        concat = concat and not to_out
+        if concat and out_channels % heads != 0:
+            raise SettingsError(
+                f"With heads side by side the hidden width must be a multiple of their number; "
+                f"received width {out_channels} and {heads} heads. concat=False averages them."
+            )
+        kind = GATv2Conv if v2 else GATConv
+        return kind(
+            in_channels,
+            out_channels // heads if concat else out_channels,
+            heads=heads,
+            concat=concat,
+            dropout=self.dropout.p,
+            **kwargs,
+        )
+
+    def gate_conv(self, conv: nn.Module, gate: Gate) -> None:
+        heads: int = conv.heads  # type: ignore[assignment]
+        for name in ("lin", "lin_edge", "lin_l", "lin_r"):
+            linear = getattr(conv, name, None)
+            if linear is not None:
+                setattr(conv, name, GatedLinear(linear, gate, heads))
+
+    def output_repeats(self, layer: int) -> int:
+        conv = self.convs[layer]
+        return int(conv.heads) if conv.concat else 1  # type: ignore[arg-type]
+
+    @property
+    def adjacency_kind(self) -> str:
+        return f"gat ({'self-loops' if self.convs[0].add_self_loops else 'as given'})"
+
+    def prepare_matrix(
+        self, edge_index: Tensor, edge_weight: Tensor | None, num_nodes: int, dtype: torch.dtype
+    ) -> CSRMatrix:
+        del edge_weight  # attention decides; edge attributes take the edge list
+        if self.convs[0].edge_dim is not None:
+            raise SettingsError(
+                "A GAT with edge_dim reads the attributes of every edge, which a prepared "
+                "adjacency does not hold: pass edge_index and edge_attr."
+            )
+        return attention_adjacency(
+            edge_index, num_nodes, dtype=dtype, self_loops=bool(self.convs[0].add_self_loops)
+        )
+
+    def convolve(self, conv: nn.Module, x: Tensor | CSRMatrix, adjacency: Adjacency) -> Tensor:
+        structure = adjacency.matrix
+        heads, channels = int(conv.heads), int(conv.out_channels)  # type: ignore[arg-type]
+        target, source = structure.row_of_entry(), structure.column.long()
+        if isinstance(conv, GATv2Conv):
+            sent = apply_linear(conv.lin_l, x).view(-1, heads, channels)
+            read = sent
+            if not conv.share_weights:
+                read = apply_linear(conv.lin_r, x).view(-1, heads, channels)
+            pair = F.leaky_relu(read[target] + sent[source], conv.negative_slope)
+            score = (pair * conv.att).sum(-1)
+        else:
+            sent = apply_linear(conv.lin, x).view(-1, heads, channels)  # type: ignore[arg-type]
+            of_source, of_target = (sent * conv.att_src).sum(-1), (sent * conv.att_dst).sum(-1)
+            score = F.leaky_relu(of_source[source] + of_target[target], conv.negative_slope)  # type: ignore[arg-type]
+        attention = softmax_of_messages(score, target, adjacency.num_nodes)
+        attention = F.dropout(attention, conv.dropout, conv.training)  # type: ignore[arg-type]
+        out = weighted_sum(attention, sent, structure, target)
+        out = out.flatten(1) if conv.concat else out.mean(1)
+        if conv.res is not None:
+            out = out + apply_linear(conv.res, x)  # type: ignore[arg-type]
+        return out if conv.bias is None else out + conv.bias  # type: ignore[operator]
+
+    def conv_multiply_adds(
+        self, conv: nn.Module, *, num_nodes: int, input_entries: int, num_messages: int
+    ) -> int:
+        return cost.gat_layer(
+            input_entries,
+            num_messages,
+            num_nodes,
+            int(conv.heads) * int(conv.out_channels),  # type: ignore[arg-type]
+            v2=isinstance(conv, GATv2Conv),
+        )

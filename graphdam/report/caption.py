@@ -1,0 +1,45 @@
+"""What must stand under every table: split, selection, seeds, versions, device, threads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from graphdam.report.numbers import seeds_text
+from graphdam.report.record import RunRecord
+
+
+def caption(records: Sequence[RunRecord]) -> str:
+    """One paragraph of Markdown on how these records were made; where they differ, both are said.
+
+    For a single record it ends with the command that makes it again.
+    """
+    if not records:
+        raise ValueError("A caption needs at least one record, received none.")
+    sentences = [f"Split: {_distinct(record.split for record in records)}"]
+    sentences += dict.fromkeys(record.selection for record in records)
+    seeds = _distinct(seeds_text(record.seeds) for record in records)
+    sentences.append(seeds[:1].upper() + seeds[1:])
+    if any(len(record.seeds) > 1 for record in records):
+        sentences[-1] += "; ± is the unbiased standard deviation over them"
+    if len(records) > 1:
+        sentences.append("Differences are paired by seed; p is of a two-sided paired t-test")
+    made_with = _distinct(_software(record) for record in records)
+    sentences.append(f"{made_with}; {_distinct(_machine(record) for record in records)}")
+    dates = sorted({record.created[:10] for record in records})
+    sentences.append(f"Recorded {dates[0] if len(dates) == 1 else f'{dates[0]} to {dates[-1]}'}")
+    if len(records) == 1:
+        sentences.append(f"Made by `{records[0].command}`")
+    return " ".join(f"{sentence.rstrip('.')}." for sentence in sentences)
+
+
+def _software(record: RunRecord) -> str:
+    versions = {"graphdam": record.graphdam_version, **record.versions}
+    return ", ".join(f"{name} {version}" for name, version in versions.items())
+
+
+def _machine(record: RunRecord) -> str:
+    return f"{record.device}, {record.threads} thread{'s' if record.threads > 1 else ''}"
+
+
+def _distinct(texts: Iterable[str]) -> str:
+    return " / ".join(dict.fromkeys(texts))

@@ -1,0 +1,8 @@
+"""The pictures of a run and of many; matplotlib is loaded only when one is drawn."""
+
+from graphdam.report.figures.curves import draw_curves
+from graphdam.report.figures.frontier import draw_frontier
+from graphdam.report.figures.gates import draw_gates
+from graphdam.report.figures.run import FIGURES_FOLDER, draw_run
+
+__all__ = ["FIGURES_FOLDER", "draw_curves", "draw_frontier", "draw_gates", "draw_run"]

@@ -1,0 +1,161 @@
+"""Numbers as people read them: 1.2 M, 81.3 ± 0.5, 8–12, 32× fewer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from graphdam.report.scores import Scores
+
+MISSING = "–"
+
+_METRICS = {
+    "accuracy": "accuracy",
+    "macro_f1": "macro-F1",
+    "micro_f1": "micro-F1",
+    "f1": "F1",
+    "auc": "AUC",
+    "roc_auc": "ROC-AUC",
+    "ap": "average precision",
+    "average_precision": "average precision",
+}
+_MOST_LISTED = 4
+
+
+def human(count: float) -> str:
+    """A count with the two or three digits that matter.
+
+    >>> [human(n) for n in (7, 999, 1234, 23_063, 999_999, 1_200_000)]
+    ['7', '999', '1.2 k', '23 k', '1.0 M', '1.2 M']
+    """
+    if count < 999.5:
+        return f"{count:.0f}"
+    units = ["k", "M", "G", "T"]
+    unit = units.pop(0)
+    count /= 1000
+    while count >= 999.5 and units:
+        unit = units.pop(0)
+        count /= 1000
+    return f"{count:.1f} {unit}" if count < 9.95 else f"{count:.0f} {unit}"
+
+
+def span(values: Sequence[float], text: Callable[[float], str] = human) -> str:
+    """The one value, or the smallest and the largest.
+
+    >>> span([8, 12, 9]), span([8, 8]), span([11_200, 11_300, 11_900])
+    ('8–12', '8', '11–12 k')
+    """
+    low, high = text(min(values)), text(max(values))
+    if low == high:
+        return low
+    low_number, _, low_unit = low.partition(" ")
+    return f"{low_number}–{high}" if low_unit == high.partition(" ")[2] else f"{low}–{high}"
+
+
+def widths_text(widths: Sequence[Sequence[int]]) -> str:
+    """The width of each layer, as a range over the seeds (one entry of `widths` a seed).
+
+    >>> widths_text([[8, 4], [12, 4]]), widths_text([[8] * 9, [9] * 9])
+    ('8–12, 4', '8–9 (9 layers)')
+    """
+    layers = list(zip(*widths, strict=True))
+    if not layers:
+        return MISSING
+    if len(layers) > _MOST_LISTED:
+        return f"{span([width for layer in layers for width in layer], str)} ({len(layers)} layers)"
+    return ", ".join(span(layer, str) for layer in layers)
+
+
+def ratio(value: float) -> str:
+    """A factor with the digits that matter.
+
+    >>> ratio(1.034), ratio(3.27), ratio(53.4)
+    ('1.03', '3.3', '53')
+    """
+    if value < 1.095:
+        return f"{value:.2f}"
+    return f"{value:.1f}" if value < 9.95 else f"{value:.0f}"
+
+
+def factor(before: float, after: Sequence[float], *, smaller: str, larger: str) -> str:
+    """How many times smaller (or larger) each `after` is than `before`.
+
+    >>> factor(256, [8, 12], smaller="narrower", larger="wider")
+    '21–32× narrower'
+    >>> factor(2.0, [3.0], smaller="faster", larger="slower")
+    '1.5× slower'
+    """
+    if before <= 0 or min(after) <= 0:
+        return MISSING
+    ratios = [before / value for value in after]
+    if all(abs(value - 1) < 0.005 for value in ratios):
+        return "the same"
+    if min(ratios) >= 1:
+        return f"{span(ratios, ratio)}× {smaller}"
+    if max(ratios) <= 1:
+        return f"{span([1 / value for value in ratios], ratio)}× {larger}"
+    return f"{span(ratios, ratio)}× {smaller}"
+
+
+def percent(scores: Scores) -> str:
+    """The mean in percent, with the deviation where there are several seeds.
+
+    >>> percent(Scores.of("accuracy", [0.808, 0.818])), percent(Scores.of("accuracy", [0.813]))
+    ('81.3 ± 0.7', '81.3')
+    """
+    mean = f"{100 * scores.mean:.1f}"
+    return mean if scores.std is None else f"{mean} ± {100 * scores.std:.1f}"
+
+
+def points(difference: float) -> str:
+    """A difference of two fractions in percentage points, with its sign.
+
+    >>> points(0.0123), points(-0.0123), points(-0.0001)
+    ('+1.2', '−1.2', '0.0')
+    """
+    text = f"{100 * abs(difference):.1f}"
+    if text == "0.0":
+        return text
+    return f"+{text}" if difference > 0 else f"−{text}"
+
+
+def milliseconds(value: float) -> str:
+    """A time with two digits, three from 100 ms on.
+
+    >>> milliseconds(0.3118), milliseconds(3.31), milliseconds(164.2)
+    ('0.31', '3.3', '164')
+    """
+    if value < 0.995:
+        return f"{value:.2g}"
+    return f"{value:.1f}" if value < 99.95 else f"{value:.0f}"
+
+
+def p_value(p: float) -> str:
+    """A p-value as it is printed.
+
+    >>> p_value(0.0321), p_value(0.0004)
+    ('p = 0.032', 'p < 0.001')
+    """
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}" if p < 0.0995 else f"p = {p:.2f}"
+
+
+def seeds_text(seeds: Sequence[int]) -> str:
+    """The seeds, as a range where none is left out.
+
+    >>> seeds_text([0, 1, 2, 3]), seeds_text([3]), seeds_text([4, 0, 9])
+    ('seeds 0–3', 'seed 3', 'seeds 0, 4, 9')
+    """
+    ordered = sorted(seeds)
+    if len(ordered) == 1:
+        return f"seed {ordered[0]}"
+    if len(ordered) > 2 and ordered[-1] - ordered[0] == len(ordered) - 1:
+        return f"seeds {ordered[0]}–{ordered[-1]}"
+    return f"seeds {', '.join(str(seed) for seed in ordered)}"
+
+
+def metric_text(metric: str) -> str:
+    """A metric under the name that people know it by.
+
+    >>> metric_text("roc_auc"), metric_text("hits_at_10")
+    ('ROC-AUC', 'hits at 10')
+    """
+    return _METRICS.get(metric, metric.replace("_", " "))

@@ -1,0 +1,222 @@
+"""What one run found: the schema of `result.json`, and how it is read and written."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import (
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from graphdam._version import __version__
+from graphdam.errors import RunFolderError
+from graphdam.report._refusal import first_fault
+from graphdam.report.scores import Count, Frozen, NonNegative, Positive, Scores, Width
+
+FORMAT: Literal[1] = 1
+RECORD_FILE = "result.json"
+
+
+class WideReference(Frozen):
+    """The wide model that a run's compact one is held against, scored on the same seeds.
+
+    `name` is "teacher" for the one trained in the same run.
+    """
+
+    name: str
+    widths: list[Width]
+    val: Scores
+    test: Scores
+    parameters: Count
+    multiply_adds: Count
+
+
+class Latency(Frozen):
+    """Time of one inference in milliseconds; `ratio` above 1 says that compact is faster."""
+
+    wide_ms: Positive
+    compact_ms: Positive
+    ratio: Positive
+    threads: Annotated[int, Field(ge=1)]
+
+
+class RunRecord(Frozen):
+    """Everything that `result.json` says about one run; lists named "per seed" follow `seeds`.
+
+    `selection` says in a sentence how the epoch was chosen and `selected_epochs` which it was.
+    `widths`, `parameters` and `multiply_adds` are those of the compact model, per seed, and
+    `deviation` is the largest difference, over the seeds, between the outputs of the gated and
+    of the compact model, relative to the output's scale. `seconds` are per seed. The model of
+    `model_seed` is the one that the run folder holds. `latency` is measured on that model.
+    """
+
+    format: Literal[1] = FORMAT
+    graphdam_version: str
+    command: str
+    created: str
+    dataset: str
+    split: str
+    model: Literal["gcn", "graphsage", "gat"]
+    objective: str
+    recipe: Literal["default", "paper", "wide"]
+    gate: str | None
+    seeds: list[Count] = Field(min_length=1)
+    selection: str
+    selected_epochs: list[Count] | None = None
+    val: Scores
+    test: Scores
+    wide: WideReference | None
+    start_widths: list[Width]
+    widths: list[list[Width]]
+    parameters: list[Count]
+    multiply_adds: list[Count]
+    latency: Latency | None
+    deviation: NonNegative
+    seconds: list[NonNegative]
+    model_seed: Count
+    device: str
+    threads: Annotated[int, Field(ge=1)]
+    versions: dict[str, str]
+    notes: list[str] = Field(default_factory=list)
+
+    @field_validator("created")
+    @classmethod
+    def _created_is_a_date(cls, created: str) -> str:
+        try:
+            datetime.fromisoformat(created.replace("Z", "+00:00"))
+        except ValueError as error:
+            raise ValueError(f"'{created}' is not an ISO date such as 2025-01-31") from error
+        return created
+
+    @field_validator("versions")
+    @classmethod
+    def _versions_in_order(cls, versions: dict[str, str]) -> dict[str, str]:
+        # so that equal records are equal bytes, whatever order the versions were asked in
+        return dict(sorted(versions.items()))
+
+    @model_validator(mode="after")
+    def _one_entry_a_seed(self) -> RunRecord:
+        lengths = {
+            "val.values": len(self.val.values),
+            "test.values": len(self.test.values),
+            "widths": len(self.widths),
+            "parameters": len(self.parameters),
+            "multiply_adds": len(self.multiply_adds),
+            "seconds": len(self.seconds),
+        }
+        if self.wide is not None:
+            lengths["wide.val.values"] = len(self.wide.val.values)
+            lengths["wide.test.values"] = len(self.wide.test.values)
+        if self.selected_epochs is not None:
+            lengths["selected_epochs"] = len(self.selected_epochs)
+        for name, length in lengths.items():
+            if length != len(self.seeds):
+                raise ValueError(
+                    f"{name} has length {length}, but there are {len(self.seeds)} seeds"
+                )
+        if len(set(self.seeds)) != len(self.seeds):
+            raise ValueError(f"seeds {self.seeds} hold one seed twice")
+        if self.model_seed not in self.seeds:
+            raise ValueError(f"model_seed {self.model_seed} is not among the seeds {self.seeds}")
+        return self
+
+    @model_validator(mode="after")
+    def _widths_fit_their_start(self) -> RunRecord:
+        for seed, widths in zip(self.seeds, self.widths, strict=True):
+            if len(widths) != len(self.start_widths) or any(
+                width > start for width, start in zip(widths, self.start_widths, strict=True)
+            ):
+                raise ValueError(
+                    f"widths {widths} of seed {seed} do not fit start_widths {self.start_widths}: "
+                    "as many layers are needed, none wider than at the start"
+                )
+        return self
+
+
+def read_record(path: str | Path) -> RunRecord:
+    """The record of a run folder, or of a record's own file."""
+    file = Path(path)
+    if file.is_dir():
+        file = file / RECORD_FILE
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise RunFolderError(
+            f"No record at {file}: a finished run holds '{RECORD_FILE}'. Name the folder that "
+            "`graphdam train` wrote, or finish the run first."
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise RunFolderError(
+            f"The record {file} cannot be read ({error}): a UTF-8 file in JSON is expected. "
+            "Check the file, or train again."
+        ) from error
+    return _parse_record(text, file=file)
+
+
+def write_record(record: RunRecord, folder: str | Path) -> Path:
+    """Writes `result.json` into an existing run folder, whole or not at all; returns its path."""
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise RunFolderError(
+            f"No folder at {folder}: a record is written into an existing run folder. Create it."
+        )
+    path = folder / RECORD_FILE
+    text = json.dumps(record.model_dump(mode="json"), indent=1, ensure_ascii=False, allow_nan=False)
+    try:
+        _replace(path, f"{text}\n".encode())
+    except OSError as error:
+        raise RunFolderError(
+            f"The record {path} cannot be written ({error}): a writable folder with free space "
+            "is needed. Make room, or choose another folder."
+        ) from error
+    return path
+
+
+def _parse_record(text: str, *, file: Path) -> RunRecord:
+    try:
+        content = json.loads(text)
+    except ValueError as error:
+        raise RunFolderError(
+            f"The record {file} is not JSON ({error}): it may have been cut off or edited. "
+            "Restore it, or train again."
+        ) from error
+    found = content.get("format") if isinstance(content, dict) else None
+    if type(found) is not int or found != FORMAT:
+        said = "no format" if found is None else f"format {found!r}"
+        raise RunFolderError(
+            f"The record {file} has {said}, but graphdam {__version__} reads format {FORMAT}: "
+            "use the version of graphdam that wrote it, or train again."
+        )
+    try:
+        return RunRecord.model_validate_json(text)
+    except ValidationError as error:
+        raise RunFolderError(
+            f"The record {file} is not valid: {first_fault(error)}. It must be as graphdam wrote "
+            "it: undo the edit, or train again."
+        ) from error
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Puts the new content in the file's place in one step that a crash cannot halve."""
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        # mkstemp makes files that only their owner may read; a record is for everyone
+        Path(name).chmod(path.stat().st_mode & 0o777 if path.exists() else 0o644)
+        Path(name).replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            Path(name).unlink()
+        raise

@@ -1,0 +1,151 @@
+"""Do the pages say what the records under benchmarks/results say?"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import shutil
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from graphdam.errors import DataError, RunFolderError
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLE = ROOT / "tests" / "report" / "example.json"
+
+
+def load_script() -> ModuleType:
+    # benchmarks/ holds scripts and is no package
+    spec = importlib.util.spec_from_file_location(
+        "benchmarks_tables", ROOT / "benchmarks" / "tables.py"
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up by name
+    spec.loader.exec_module(module)
+    return module
+
+
+tables = load_script()
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    results = tmp_path / "benchmarks" / "results"
+    results.mkdir(parents=True)
+    shutil.copy(EXAMPLE, results / "cora-gcn-default.json")
+    wide = json.loads(EXAMPLE.read_text(encoding="utf-8"))
+    wide |= {"recipe": "wide", "gate": None, "wide": None, "latency": None}
+    wide["widths"] = [[256]] * 3
+    (results / "cora-gcn-wide.json").write_text(json.dumps(wide), encoding="utf-8")
+    speed = {
+        "title": "One inference",
+        "columns": ["layer", "ms", "ratio"],
+        "rows": [["sparse", 0.3118, 53], ["dense", 16.4, 1]],
+        "caption": "One thread.",
+        "device": "cpu",
+    }
+    (results / "speed-cpu.json").write_text(json.dumps(speed), encoding="utf-8")
+    (tmp_path / "benchmarks" / "README.md").write_text("# Benchmarks\n", encoding="utf-8")
+    return tmp_path
+
+
+def page(*names: str) -> str:
+    blocks = [f"<!-- table:{name} -->\nold\n<!-- /table -->\n" for name in names]
+    return "# graphdam\n\nbefore\n\n" + "\nbetween\n\n".join(blocks) + "\nafter\n"
+
+
+ALL = (
+    "before-after:cora-gcn-default",
+    "caption:cora-gcn-default",
+    "comparison:*-gcn-*",
+    "speed:speed-cpu",
+)
+
+
+@pytest.mark.parametrize("path", ["README.md", "benchmarks/README.md"])
+def test_committed_pages_are_fresh(path: str) -> None:
+    text = (ROOT / path).read_text(encoding="utf-8")
+    assert tables.renew(text, results=ROOT / "benchmarks" / "results", page=path).fresh == text
+
+
+def test_blocks_are_written_once_and_then_stay(
+    checkout: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    readme = checkout / "README.md"
+    readme.write_text(page(*ALL), encoding="utf-8")
+    assert tables.main(["--check"], root=checkout) == 1
+    said = capsys.readouterr().out
+    assert [f"README.md: table:{name} is stale" in said for name in ALL] == [True] * 4
+    assert "Run `python benchmarks/tables.py`" in said
+    assert readme.read_text(encoding="utf-8") == page(*ALL), "--check must write nothing"
+
+    assert tables.main([], root=checkout) == 0
+    once = readme.read_bytes()
+    assert tables.main([], root=checkout) == 0
+    assert readme.read_bytes() == once
+    assert tables.main(["--check"], root=checkout) == 0
+
+    text = once.decode()
+    assert text.startswith(
+        "# graphdam\n\nbefore\n\n<!-- table:before-after:cora-gcn-default -->\n\n|"
+    )
+    assert text.endswith("<!-- /table -->\n\nafter\n")
+    assert "old" not in text
+    assert text.count("\nbetween\n") == 3
+    assert "of the output's scale, the largest of 3 seeds." in text
+    assert "| Cora     | GCN   | trained alone |" in text
+    assert "**One inference**" in text
+    assert "| sparse | 0.3118 |    53 |" in text
+
+
+def test_only_the_changed_block_is_stale(
+    checkout: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    readme = checkout / "README.md"
+    readme.write_text(page(*ALL), encoding="utf-8")
+    tables.main([], root=checkout)
+    readme.write_text(readme.read_text(encoding="utf-8").replace("0.3118", "0.2"), encoding="utf-8")
+    capsys.readouterr()
+    assert tables.main(["--check"], root=checkout) == 1
+    assert capsys.readouterr().out.splitlines()[0] == "README.md: table:speed:speed-cpu is stale"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (page("befor-after:x"), "Unknown table 'befor-after:x': did you mean 'before-after:…'"),
+        (page("caption"), "Unknown table 'caption'"),
+        (page("caption:cora-gcn-defaut"), "did you mean 'cora-gcn-default'"),
+        (page("comparison:nothing-*"), r"Unknown record 'nothing-\*'.* lie under benchmarks"),
+        ("<!-- table:caption:a -->\n", "table 'caption:a' is never closed. Close it with a line"),
+        ("x\n<!-- /table -->\n", "line 2: '<!-- /table -->' closes no table. Remove it"),
+        (
+            "<!-- table:caption:a -->\n<!-- table:caption:b -->\n",
+            "line 2: table 'caption:a' is still",
+        ),
+        (page("speed:cora-gcn-default"), "is no speed record"),
+    ],
+)
+def test_wrong_pages_are_refused(checkout: Path, text: str, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        tables.renew(text, results=checkout / "benchmarks" / "results", page="README.md")
+
+
+def test_a_speed_record_is_no_run_record(checkout: Path) -> None:
+    with pytest.raises(RunFolderError, match=r"speed-cpu\.json has no format"):
+        tables.render("caption:speed-cpu", results=checkout / "benchmarks" / "results")
+
+
+def test_errors_are_one_line_and_code_2(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert tables.main([], root=checkout) == 2
+    assert "README.md cannot be read" in capsys.readouterr().err
+
+
+def test_names_inside_a_sentence_are_no_markers(checkout: Path) -> None:
+    text = "A block starts with `<!-- table:NAME -->` and ends with `<!-- /table -->`.\n"
+    assert tables.renew(text, results=checkout, page="README.md").fresh == text

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from graphdam.data.csr import CSRMatrix
+from graphdam.data.graph import Graph, Split, Task
+
+
+@pytest.fixture
+def graph() -> Graph:
+    part = torch.tensor([0, 0, 1, 2])
+    splits = tuple(
+        Split(*(part.roll(shift) == number for number in range(3))) for shift in range(3)
+    )
+    return Graph(
+        name="four",
+        x=torch.tensor([[1.0, 0.0], [0.0, 2.0], [0.0, 0.0], [3.0, 4.0]]),
+        edge_index=torch.tensor([[0, 1, 2], [1, 0, 3]]),
+        edge_weight=torch.tensor([0.5, 0.5, 1.0]),
+        y=torch.tensor([0, 1, 0, 1]),
+        num_classes=2,
+        task="multiclass",
+        split_name="own",
+        splits=splits,
+    )
+
+
+def test_counts(graph: Graph) -> None:
+    assert (graph.num_nodes, graph.num_features, graph.num_edges) == (4, 2, 3)
+    sparse = replace(graph, x=CSRMatrix.from_dense(graph.dense_x()))
+    assert (graph.num_feature_entries, sparse.num_feature_entries) == (8, 4)
+    assert (sparse.num_nodes, sparse.num_features) == (4, 2)
+    assert torch.equal(sparse.dense_x(), graph.dense_x())
+
+
+@pytest.mark.parametrize(
+    ("task", "outputs", "metric"),
+    [("multiclass", 2, "accuracy"), ("binary", 1, "roc_auc"), ("multilabel", 2, "roc_auc")],
+)
+def test_task_decides_outputs_and_score(
+    graph: Graph, task: Task, outputs: int, metric: str
+) -> None:
+    graph = replace(graph, task=task)
+    assert (graph.out_channels, graph.metric) == (outputs, metric)
+
+
+def test_splits_are_taken_in_turn(graph: Graph) -> None:
+    assert graph.mask("train").tolist() == [True, True, False, False]
+    assert graph.at_split(4).mask("train").tolist() == [False, True, True, False]
+    assert graph.at_split(4).split_index == 1
+    assert graph.split_index == 0
+
+
+def test_everything_moves(graph: Graph) -> None:
+    moved = replace(graph, x=CSRMatrix.from_dense(graph.dense_x())).to("meta")
+    assert moved.x.device.type == moved.edge_index.device.type == moved.y.device.type == "meta"
+    assert moved.edge_weight is not None
+    assert moved.edge_weight.device.type == "meta"
+    assert all(mask.device.type == "meta" for split in moved.splits for mask in split)
+    assert graph.to("cpu").num_edges == graph.num_edges
+    assert replace(graph, edge_weight=None).to("meta").edge_weight is None

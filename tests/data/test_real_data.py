@@ -1,0 +1,91 @@
+"""Published statistics and splits, on the real files under GRAPHDAM_DATA."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch_geometric.utils import is_undirected
+
+from graphdam.data.csr import CSRMatrix
+from graphdam.data.load import load_graph
+
+pytestmark = pytest.mark.real_data
+
+STATISTICS = [
+    ("cora", 2708, 10556, 1433, 7, (140, 500, 1000)),
+    ("citeseer", 3327, 9104, 3703, 6, (120, 500, 1000)),
+    ("pubmed", 19717, 88648, 500, 3, (60, 500, 1000)),
+    ("photo", 7650, 238162, 745, 8, (160, 240, 7250)),
+    ("computers", 13752, 491722, 767, 10, (200, 300, 13252)),
+    ("cs", 18333, 163788, 6805, 15, (300, 450, 17583)),
+    ("tolokers", 11758, 1038000, 10, 2, (5879, 2939, 2940)),
+]
+
+
+@pytest.mark.parametrize(("name", "nodes", "edges", "features", "classes", "parts"), STATISTICS)
+def test_published_statistics(
+    real_root: Path,
+    name: str,
+    nodes: int,
+    edges: int,
+    features: int,
+    classes: int,
+    parts: tuple[int, int, int],
+) -> None:
+    graph = load_graph(name, data_root=real_root)
+    assert (graph.num_nodes, graph.num_edges) == (nodes, edges)
+    assert (graph.num_features, graph.num_classes) == (features, classes)
+    assert tuple(int(mask.sum()) for mask in graph.splits[0]) == parts
+    assert is_undirected(graph.edge_index, num_nodes=nodes)
+    assert isinstance(graph.x, CSRMatrix) == (name not in ("photo", "computers", "tolokers"))
+
+
+def test_the_public_split_begins_with_the_training_nodes(real_root: Path) -> None:
+    graph = load_graph("cora", data_root=real_root)
+    assert bool(graph.mask("train")[:140].all())
+    assert bool(graph.mask("val")[140:640].all())
+    assert torch.bincount(graph.y[graph.mask("train")]).tolist() == [20] * 7
+    assert graph.num_feature_entries == 49216
+
+
+@pytest.mark.parametrize("name", ["Cora", "CiteSeer"])
+def test_geom_gcn_splits_are_those_of_the_files(real_root: Path, name: str) -> None:
+    graph = load_graph(name, split="geom-gcn", data_root=real_root)
+    folder = real_root / "planetoid" / name / "geom-gcn" / "raw"
+    assert len(graph.splits) == 10
+    for index, split in enumerate(graph.splits):
+        with np.load(folder / f"{name.lower()}_split_0.6_0.2_{index}.npz") as masks:
+            for part, mask in zip(("train", "val", "test"), split, strict=True):
+                assert mask.tolist() == masks[f"{part}_mask"].astype(bool).tolist()
+
+
+def test_all_splits_share_one_graph(real_root: Path) -> None:
+    public, random, geom = (
+        load_graph("cora", split=split, data_root=real_root)
+        for split in ("public", "random", "geom-gcn")
+    )
+    for other in (random, geom):
+        assert torch.equal(public.edge_index, other.edge_index)
+        assert torch.equal(public.dense_x(), other.dense_x())
+        assert torch.equal(public.y, other.y)
+    assert [int(mask.sum()) for mask in random.splits[0]] == [140, 210, 2358]
+
+
+def test_amazon_default_is_the_first_random_split(real_root: Path) -> None:
+    fixed = load_graph("photo", data_root=real_root)
+    random = load_graph("photo", split="random", data_root=real_root)
+    assert (fixed.split_name, len(fixed.splits)) == ("random-20", 1)
+    assert all(map(torch.equal, fixed.splits[0], random.splits[0]))
+
+
+def test_the_root_is_left_as_it_was(real_root: Path) -> None:
+    def listing() -> list[tuple[Path, int, int]]:
+        files = sorted((real_root / "planetoid").rglob("*"))
+        return [(path, path.stat().st_size, path.stat().st_mtime_ns) for path in files]
+
+    before = listing()
+    load_graph("citeseer", data_root=real_root)
+    assert listing() == before

@@ -1,0 +1,135 @@
+"""Is every picture a PNG that shows something, and the same bytes for the same input?"""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from matplotlib import rc_context
+from matplotlib.image import imread
+
+from graphdam.errors import RunFolderError
+from graphdam.report import (
+    HistoryLine,
+    RunRecord,
+    draw_curves,
+    draw_frontier,
+    draw_gates,
+    draw_run,
+    read_record,
+)
+
+EXAMPLE = read_record(Path(__file__).parent / "example.json")
+
+
+def closing(gates: int = 1, *, epochs: int = 12, channels: int = 16) -> list[HistoryLine]:
+    """Three seeds whose offset falls from 0 to −4 while the gates harden."""
+    lines = []
+    for seed in range(3):
+        for epoch in range(epochs):
+            offset, steepness = -4 * epoch / epochs, 1.0 + epoch
+            values = [
+                max(0.0, math.tanh(steepness * (5 * (channels - 1 - at) / channels + offset)))
+                for at in range(channels)
+            ]
+            lines.append(
+                HistoryLine(
+                    seed=seed,
+                    epoch=epoch,
+                    loss=2 * math.exp(-epoch / 9) + 0.1 * seed,
+                    train=0.9,
+                    val=0.5 + 0.02 * epoch + 0.01 * seed,
+                    teacher_val=0.6,
+                    penalty=offset,
+                    widths=[sum(value > 0 for value in values)] * gates,
+                    offsets=[offset] * gates,
+                    steepness=steepness,
+                    gate_values=[values] * gates if gates and epoch % 4 == 0 else None,
+                    seconds=0.1 * epoch,
+                )
+            )
+    return lines
+
+
+def records() -> list[RunRecord]:
+    alone = {"recipe": "wide", "gate": None, "wide": None}
+    changes: list[dict[str, Any]] = [
+        {},
+        {"widths": [[32], [30], [34]]},
+        {**alone, "widths": [[256]] * 3},
+        {"dataset": "citeseer"},
+    ]
+    return [RunRecord.model_validate({**EXAMPLE.model_dump(), **change}) for change in changes]
+
+
+PICTURES: dict[str, Callable[[Path], Path]] = {
+    "gates": lambda path: draw_gates(closing(), path, seed=1),
+    "gates of four layers": lambda path: draw_gates(closing(4), path, seed=1),
+    "curves": lambda path: draw_curves(closing(), path, seed=1, selected={1: 9}),
+    "curves of two gates": lambda path: draw_curves(closing(2), path, seed=0),
+    "curves without gates": lambda path: draw_curves(closing(0), path, seed=0),
+    "curves of one epoch": lambda path: draw_curves(closing(epochs=1), path, seed=0),
+    "frontier": lambda path: draw_frontier(records(), path),
+    "frontier of one run": lambda path: draw_frontier(records()[:1], path),
+}
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_pictures_show_something_and_are_stable(name: str, tmp_path: Path) -> None:
+    path = PICTURES[name](tmp_path / "figures" / "one.png")
+    pixels = imread(path)
+    assert pixels.shape[0] > 300
+    assert pixels.shape[1] > 600
+    assert len(np.unique(pixels.reshape(-1, pixels.shape[-1]), axis=0)) > 10
+    # nothing reaches the border, where it would be cut off
+    edge = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
+    assert (edge == 1).all()
+    # whatever the caller has set in matplotlib
+    with rc_context({"font.size": 30, "lines.linewidth": 9}):
+        again = PICTURES[name](tmp_path / "two.png")
+    assert again.read_bytes() == path.read_bytes()
+    assert b"Software" not in path.read_bytes()
+
+
+def test_another_seed_is_another_picture(tmp_path: Path) -> None:
+    one = draw_curves(closing(), tmp_path / "one.png", seed=0)
+    two = draw_curves(closing(), tmp_path / "two.png", seed=2)
+    assert one.read_bytes() != two.read_bytes()
+
+
+def test_a_run_has_its_pictures(tmp_path: Path) -> None:
+    assert draw_run(EXAMPLE, closing(), tmp_path) == [
+        tmp_path / "figures" / "curves.png",
+        tmp_path / "figures" / "gates.png",
+    ]
+    assert [path.name for path in draw_run(EXAMPLE, closing(0), tmp_path)] == ["curves.png"]
+
+
+def test_what_cannot_be_drawn_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "none.png"
+    with pytest.raises(RunFolderError, match=r"No epochs of seed 7 .* holds the seeds \[0, 1, 2\]"):
+        draw_curves(closing(), path, seed=7)
+    with pytest.raises(RunFolderError, match=r"No gate values of seed 0 .* or train with a gate"):
+        draw_gates(closing(0), path, seed=0)
+    with pytest.raises(RunFolderError, match="No widths to draw among 0 records"):
+        draw_frontier([], path)
+    assert not path.exists()
+
+
+def test_drawing_leaves_pyplot_alone(tmp_path: Path) -> None:
+    code = (
+        "import sys; from graphdam.report import draw_frontier, read_record; "
+        "draw_frontier([read_record(sys.argv[1])], sys.argv[2]); "
+        "print([name for name in ('torch', 'matplotlib.pyplot') if name in sys.modules])"
+    )
+    arguments = [str(Path(__file__).parent / "example.json"), str(tmp_path / "one.png")]
+    run = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True
+    )
+    assert run.stdout.strip() == "[]"
