@@ -1,1 +1,52 @@
-"""graphdam."""
+"""graphdam learns how wide a graph neural network has to be, and hands back the smaller network.
+
+Names are resolved when they are first used, so that `graphdam --help` need not import torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from graphdam._version import __version__
+
+if TYPE_CHECKING:
+    from graphdam.compaction import compact_model, deviation
+    from graphdam.data import load_graph
+    from graphdam.gates import DAMGate
+    from graphdam.nn import GAT, GCN, GraphSAGE
+    from graphdam.pipeline import run
+    from graphdam.training import Settings, Trainer
+
+_HOME = {
+    "DAMGate": "gates",
+    "GAT": "nn",
+    "GCN": "nn",
+    "GraphSAGE": "nn",
+    "Settings": "training",
+    "Trainer": "training",
+    "compact_model": "compaction",
+    "deviation": "compaction",
+    "load_graph": "data",
+    "run": "pipeline",
+}
+
+__all__ = [
+    "GAT",
+    "GCN",
+    "DAMGate",
+    "GraphSAGE",
+    "Settings",
+    "Trainer",
+    "__version__",
+    "compact_model",
+    "deviation",
+    "load_graph",
+    "run",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module 'graphdam' has no attribute '{name}'")
+    return getattr(import_module(f"graphdam.{_HOME[name]}"), name)

@@ -9,6 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from graphdam.data.dropout import drop
+
 
 class CSRMatrix:
     r"""A constant sparse matrix :math:`S` [M, N] for products :math:`S H` with dense `H` [N, C].
@@ -129,7 +131,7 @@ class CSRMatrix:
         """
         if not training or p == 0.0:
             return self
-        return self.with_values(F.dropout(self.value, p))
+        return self.with_values(drop(self.value, p, training=True))
 
     def rows(self, index: Tensor) -> Tensor:
         """The chosen rows, dense: [len(index), N]."""
@@ -176,6 +178,7 @@ def _multiply(
 ) -> Tensor:
     if value.numel() == 0:
         return other.new_zeros(shape[0], other.size(1))
+    other = other.contiguous()  # the fast kernel takes nothing else
     return F.embedding_bag(
         column, other, pointer, mode="sum", per_sample_weights=value, include_last_offset=True
     )

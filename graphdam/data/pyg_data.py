@@ -27,13 +27,14 @@ def from_data(data: Any, *, name: str = "graph") -> RawGraph:
     """
     if not isinstance(data, Data):
         raise DataError(
-            f"A graph is the name of a data set, the path of a file or folder, or a"
-            f" torch_geometric.data.Data, but a {type(data).__name__} was given."
+            "A graph is the name of a data set, the path of a file or folder, or a"
+            " torch_geometric.data.Data, but an object of type"
+            f" {type(data).__name__} was given."
         )
     source = f"Data '{name}'"
     missing = [key for key in ("x", "edge_index", "y") if data.get(key) is None]
     if missing:
-        present: list[str] = data.keys()
+        present = sorted(map(str, data.keys()))
         raise DataError(
             f"{source}: missing {', '.join(f'`{key}`' for key in missing)}; it holds"
             f" {', '.join(f'`{key}`' for key in present) or 'nothing'}, and `x`, `edge_index` and"

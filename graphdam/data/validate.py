@@ -21,8 +21,8 @@ def validate(raw: RawGraph) -> None:
         DataError: what is wrong, what is accepted, and what to do.
     """
     num_nodes = _check_features(raw)
-    _check_edges(raw, num_nodes)
     _check_labels(raw, num_nodes)
+    _check_edges(raw, num_nodes)
     if raw.masks is not None:
         _check_masks(raw, num_nodes)
 

@@ -76,6 +76,29 @@ class LinearSchedule:
 
 
 @dataclass(frozen=True)
+class GeometricSchedule(LinearSchedule):
+    """Like `LinearSchedule`, by equal factors instead of equal steps; both ends positive.
+
+    >>> schedule = GeometricSchedule(1.0, 16.0, begin=0, end=4)
+    >>> [schedule.at(epoch) for epoch in range(5)]
+    [1.0, 2.0, 4.0, 8.0, 16.0]
+    """
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.start <= 0 or self.stop <= 0:
+            raise ValueError(
+                f"A geometric schedule needs positive ends, received {self.start} and {self.stop}."
+            )
+
+    def at(self, epoch: int) -> float:
+        if not self.begin < epoch < self.end:
+            return super().at(epoch)
+        share = (epoch - self.begin) / (self.end - self.begin)
+        return self.start * (self.stop / self.start) ** share
+
+
+@dataclass(frozen=True)
 class WidthSchedule:
     """Closes a DAM gate to an exact width, whatever λ would do.
 

@@ -17,6 +17,7 @@ from torch_geometric.utils import is_torch_sparse_tensor, to_edge_index, trim_to
 
 from graphdam.compaction import ChannelGroup, CompactionPlan
 from graphdam.data.csr import CSRMatrix
+from graphdam.data.dropout import Dropout
 from graphdam.errors import SettingsError, unknown_choice
 from graphdam.gates import Gate, width_penalty
 from graphdam.nn import layout, pretrained, surgery
@@ -124,7 +125,7 @@ class Encoder(nn.Module, ABC):
         self.jk_mode = jk
         self.act_first = act_first
         self.output_is_embedding = output_is_embedding
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.act = activation_resolver(act, **(act_kwargs or {})) if act is not None else None
 
         sizes = list(self.hidden_channels)

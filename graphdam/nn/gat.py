@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch_geometric.nn import GATConv, GATv2Conv, MessagePassing
 
 from graphdam.data.csr import CSRMatrix
+from graphdam.data.dropout import drop
 from graphdam.errors import SettingsError
 from graphdam.evaluation import cost
 from graphdam.gates import Gate
@@ -114,7 +115,7 @@ class GAT(Encoder):
             of_source, of_target = (sent * conv.att_src).sum(-1), (sent * conv.att_dst).sum(-1)
             score = F.leaky_relu(of_source[source] + of_target[target], conv.negative_slope)  # type: ignore[arg-type]
         attention = softmax_of_messages(score, target, adjacency.num_nodes)
-        attention = F.dropout(attention, conv.dropout, conv.training)  # type: ignore[arg-type]
+        attention = drop(attention, conv.dropout, training=conv.training)  # type: ignore[arg-type]
         out = weighted_sum(attention, sent, structure, target)
         out = out.flatten(1) if conv.concat else out.mean(1)
         if conv.res is not None:

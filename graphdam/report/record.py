@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import tempfile
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
@@ -19,6 +16,7 @@ from pydantic import (
 
 from graphdam._version import __version__
 from graphdam.errors import RunFolderError
+from graphdam.files import write_atomically
 from graphdam.report._refusal import first_fault
 from graphdam.report.scores import Count, Frozen, NonNegative, Positive, Scores, Width
 
@@ -172,7 +170,7 @@ def write_record(record: RunRecord, folder: str | Path) -> Path:
     path = folder / RECORD_FILE
     text = json.dumps(record.model_dump(mode="json"), indent=1, ensure_ascii=False, allow_nan=False)
     try:
-        _replace(path, f"{text}\n".encode())
+        write_atomically(path, f"{text}\n")
     except OSError as error:
         raise RunFolderError(
             f"The record {path} cannot be written ({error}): a writable folder with free space "
@@ -203,20 +201,3 @@ def _parse_record(text: str, *, file: Path) -> RunRecord:
             f"The record {file} is not valid: {first_fault(error)}. It must be as graphdam wrote "
             "it: undo the edit, or train again."
         ) from error
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Puts the new content in the file's place in one step that a crash cannot halve."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        # mkstemp makes files that only their owner may read; a record is for everyone
-        Path(name).chmod(path.stat().st_mode & 0o777 if path.exists() else 0o644)
-        Path(name).replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(name).unlink()
-        raise

@@ -1,1 +1,18 @@
-"""."""
+"""The loop, its settings, the co-trained teacher, checkpoints."""
+
+from graphdam.training.build import build_encoder, build_gated, build_wide
+from graphdam.training.recipes import RECIPES, Recipe
+from graphdam.training.settings import Settings
+from graphdam.training.trainer import Fit, Trainer, seeded
+
+__all__ = [
+    "RECIPES",
+    "Fit",
+    "Recipe",
+    "Settings",
+    "Trainer",
+    "build_encoder",
+    "build_gated",
+    "build_wide",
+    "seeded",
+]

@@ -11,11 +11,16 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 import torch
+from hypothesis import settings
 from torch import Tensor
 
 from graphdam.data.csr import CSRMatrix
 from graphdam.data.graph import Graph
 from graphdam.data.raw import RawGraph
+
+# the first example of a test may import half of PyG
+settings.register_profile("graphdam", deadline=None)
+settings.load_profile("graphdam")
 
 _REAL_ROOT = os.environ.get("GRAPHDAM_DATA")
 

@@ -76,5 +76,7 @@ def test_each_flaw_has_its_sentence(changed: dict[str, Any], message: str) -> No
 
 
 def test_other_objects_are_refused() -> None:
-    with pytest.raises(DataError, match=r"torch_geometric.data.Data, but a HeteroData was given"):
+    with pytest.raises(
+        DataError, match=r"torch_geometric.data.Data, but an object of type HeteroData was"
+    ):
         load_graph(HeteroData())

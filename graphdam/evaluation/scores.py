@@ -1,0 +1,36 @@
+"""Scores of predictions."""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.metrics import roc_auc_score
+from torch import Tensor
+
+
+def accuracy(outputs: Tensor, y: Tensor) -> float:
+    """The share of rows of `outputs` [N, C] whose largest entry stands at the class `y` [N].
+
+    >>> import torch
+    >>> accuracy(torch.tensor([[1.0, 2.0], [3.0, 0.0]]), torch.tensor([1, 1]))
+    0.5
+    """
+    return float((outputs.argmax(dim=-1) == y).double().mean())
+
+
+def mean_roc_auc(outputs: Tensor, y: Tensor) -> float:
+    """The area under the ROC curve, averaged over tasks that have both outcomes.
+
+    Args:
+        outputs: scores [N, T], higher for "yes".
+        y: 0 or 1 [N, T].
+
+    Returns:
+        A number in [0, 1], 0.5 for guessing; also 0.5 if no task has both outcomes.
+    """
+    scores, truth = outputs.detach().cpu().numpy(), y.cpu().numpy()
+    areas = [
+        float(roc_auc_score(truth[:, task], scores[:, task]))
+        for task in range(truth.shape[1])
+        if 0 < truth[:, task].sum() < truth.shape[0]
+    ]
+    return float(np.mean(areas)) if areas else 0.5

@@ -1,0 +1,80 @@
+"""Node classification: one label, yes or no, or several labels a node."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from graphdam.data import CSRMatrix, Graph
+from graphdam.data.dropout import drop
+from graphdam.data.graph import SplitName, Task
+from graphdam.evaluation.scores import accuracy, mean_roc_auc
+from graphdam.nn import Encoder
+from graphdam.objectives.objective import Evaluation, Objective, PreparedGraph
+
+
+class NodeClassification(Objective):
+    r"""Cross-entropy on the labelled training nodes.
+
+    .. math::
+        L = -\frac{1}{|T|} \sum_{i \in T} \log \mathrm{softmax}(z_i)_{y_i}
+
+    and the mean of binary cross-entropies for `binary` (one output a node) and `multilabel`
+    graphs. The student imitates its teacher on all nodes, which needs no labels:
+
+    .. math::
+        \frac{1}{N} \sum_i \mathrm{KL}(\mathrm{softmax}(t_i) \,\Vert\, \mathrm{softmax}(z_i))
+
+    (for binary outputs the same with two outcomes each), as in `"Distilling the Knowledge in a
+    Neural Network" <https://arxiv.org/abs/1503.02531>`_ at temperature 1.
+
+    Args:
+        graph: decides the loss, the score (accuracy, or ROC-AUC where classes are few and
+            uneven), and the number of outputs.
+        feature_dropout: probability with which an input feature is dropped in training.
+    """
+
+    def __init__(self, graph: Graph, *, feature_dropout: float = 0.0) -> None:
+        super().__init__()
+        self.task: Task = graph.task
+        self.metric = graph.metric
+        self.feature_dropout = feature_dropout
+
+    def outputs(self, encoder: Encoder, prepared: PreparedGraph) -> Tensor:
+        x, p = prepared.x, self.feature_dropout
+        if isinstance(x, CSRMatrix):
+            x = x.dropout(p, training=encoder.training)
+        else:
+            x = drop(x, p, training=encoder.training)
+        return encoder(x, prepared.adjacency)  # type: ignore[no-any-return]
+
+    def loss(self, encoder: Encoder, prepared: PreparedGraph, outputs: Tensor) -> Tensor:
+        del encoder
+        return self._loss_on(outputs, prepared.graph.y, prepared.graph.mask("train"))
+
+    def _loss_on(self, outputs: Tensor, y: Tensor, mask: Tensor) -> Tensor:
+        if self.task == "multiclass":
+            return F.cross_entropy(outputs[mask], y[mask])
+        target = y[mask].to(outputs.dtype).view(-1, outputs.size(1))
+        return F.binary_cross_entropy_with_logits(outputs[mask], target)
+
+    def imitation(self, outputs: Tensor, taught: Tensor) -> Tensor:
+        if self.task == "multiclass":
+            return F.kl_div(
+                outputs.log_softmax(-1), taught.log_softmax(-1), reduction="batchmean", log_target=True
+            )
+        yes, log_yes, log_no = taught.sigmoid(), F.logsigmoid(taught), F.logsigmoid(-taught)
+        divergence = yes * (log_yes - F.logsigmoid(outputs))
+        divergence = divergence + (1 - yes) * (log_no - F.logsigmoid(-outputs))
+        return divergence.mean()
+
+    @torch.no_grad()
+    def evaluate(self, outputs: Tensor, prepared: PreparedGraph, split: SplitName) -> Evaluation:
+        graph = prepared.graph
+        mask = graph.mask(split)
+        loss = float(self._loss_on(outputs, graph.y, mask))
+        if self.task == "multiclass":
+            return Evaluation(accuracy(outputs[mask], graph.y[mask]), loss)
+        target = graph.y[mask].view(-1, outputs.size(1))
+        return Evaluation(mean_roc_auc(outputs[mask], target), loss)

@@ -1,0 +1,94 @@
+"""What every objective promises: something to descend, something to imitate, something to score."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from graphdam.data import CSRMatrix, Graph
+from graphdam.data.graph import SplitName
+from graphdam.nn import Adjacency, Encoder
+
+
+@dataclass(frozen=True)
+class PreparedGraph:
+    """A graph with its structure made ready for one kind of encoder.
+
+    Attributes:
+        graph: labels and splits.
+        x: the features, on the encoder's device.
+        adjacency: what `encoder.prepare` made of the edges.
+    """
+
+    graph: Graph
+    x: Tensor | CSRMatrix
+    adjacency: Adjacency
+
+
+def prepare_graph(encoder: Encoder, graph: Graph) -> PreparedGraph:
+    """Prepare a graph once for all encoders of one kind: the gated one and its teacher."""
+    adjacency = encoder.prepare(graph.edge_index, graph.edge_weight, num_nodes=graph.num_nodes)
+    return PreparedGraph(graph, graph.x, adjacency)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One part of a split, scored: higher scores and lower losses are better."""
+
+    score: float
+    loss: float
+
+
+class Objective(nn.Module, ABC):
+    """What an encoder is trained to do.
+
+    An objective may own parameters (a decoder, a discriminator); they are trained with the
+    encoder and dropped at the end.
+    """
+
+    metric: str
+    """Name of the score, a share in [0, 1]; higher is better."""
+
+    @abstractmethod
+    def outputs(self, encoder: Encoder, prepared: PreparedGraph) -> Tensor:
+        """One forward pass on all nodes: what the loss, the imitation and the score start from."""
+
+    @abstractmethod
+    def loss(self, encoder: Encoder, prepared: PreparedGraph, outputs: Tensor) -> Tensor:
+        """The scalar to descend; it may run the encoder again (on a corrupted graph, say)."""
+
+    @abstractmethod
+    def imitation(self, outputs: Tensor, taught: Tensor) -> Tensor:
+        """How far a student's outputs lie from its teacher's, on all nodes, label-free: a scalar.
+
+        Args:
+            outputs: the student's.
+            taught: the teacher's, without gradient.
+        """
+
+    def disagreement(self, outputs: Tensor, taught: Tensor) -> Tensor:
+        """How different two encoders' outputs are for whoever uses them; by default `imitation`.
+
+        The brake on the width compares a student's with a noisy teacher's.
+        """
+        return self.imitation(outputs, taught)
+
+    @abstractmethod
+    def evaluate(self, outputs: Tensor, prepared: PreparedGraph, split: SplitName) -> Evaluation:
+        """Score outputs of an encoder in evaluation mode on one part of the split."""
+
+    @torch.no_grad()
+    def score(
+        self, encoder: Encoder, prepared: PreparedGraph, split: SplitName
+    ) -> dict[str, float]:
+        """The encoder's scores on one part of the split, by name."""
+        training = encoder.training
+        encoder.eval()
+        try:
+            outputs = self.outputs(encoder, prepared)
+        finally:
+            encoder.train(training)
+        return {self.metric: self.evaluate(outputs, prepared, split).score}

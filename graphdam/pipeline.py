@@ -1,0 +1,335 @@
+"""One run: settings in, a record and a compact model out."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+
+from graphdam._version import __version__
+from graphdam.compaction import deviation
+from graphdam.data import Graph, load_graph
+from graphdam.errors import InexactError, RunFolderError, SettingsError
+from graphdam.evaluation.latency import median_latencies
+from graphdam.files import write_atomically
+from graphdam.nn import Encoder
+from graphdam.objectives import NodeClassification, prepare_graph
+from graphdam.report import (
+    HistoryLine,
+    Latency,
+    RunRecord,
+    Scores,
+    WideReference,
+    draw_run,
+    read_history,
+    read_record,
+    write_record,
+)
+from graphdam.report.scores import Frozen
+from graphdam.training import Settings, Trainer, build_encoder, build_wide, seeded
+from graphdam.training.checkpoint import read_checkpoint
+from graphdam.training.run_folder import RunFolder
+
+LARGEST_DEVIATION = 1e-5
+"""Of gated and compact outputs, relative to the outputs' scale, in float32."""
+
+MANY_NODES = 50_000
+"""From this size on a graph is worth more than one thread."""
+
+
+class WideResult(Frozen):
+    """What the wide model of one seed scored."""
+
+    widths: list[int]
+    val: float
+    test: float
+    parameters: int
+    multiply_adds: int
+
+
+class SeedResult(Frozen):
+    """What one seed found."""
+
+    seed: int
+    metric: str
+    val: float
+    test: float
+    selected_epoch: int
+    widths: list[int]
+    start_widths: list[int]
+    parameters: int
+    multiply_adds: int
+    deviation: float
+    seconds: float
+    wide: WideResult | None
+    notes: list[str]
+
+
+@dataclass(frozen=True)
+class Observer:
+    """Who wants to know how a run goes; each is called as things happen.
+
+    Attributes:
+        graph: the graph, once it is loaded, with the device and the number of threads.
+        epoch: every epoch's line of history.
+        seed: every finished seed.
+    """
+
+    graph: Callable[[Graph, torch.device, int], None] = lambda graph, device, threads: None
+    epoch: Callable[[HistoryLine], None] = lambda line: None
+    seed: Callable[[SeedResult], None] = lambda result: None
+
+
+def run(
+    settings: Settings,
+    out: Path,
+    *,
+    data_root: Path | None = None,
+    overwrite: bool = False,
+    resume: bool = False,
+    command: str = "graphdam.pipeline.run",
+    observer: Observer | None = None,
+) -> RunRecord:
+    """Train every seed, compact, score, and leave a run folder at `out`.
+
+    Args:
+        settings: see `Settings`.
+        out: the run folder.
+        data_root: where named data sets lie, see `load_graph`.
+        overwrite: replace a run that is there.
+        resume: go on with a run that was interrupted; a finished one is returned as it is.
+        command: what the record names as its origin.
+        observer: who is told about progress.
+
+    Raises:
+        GraphDamError: of any kind, each with a sentence that says what to do. A run folder that
+            has begun stays resumable.
+    """
+    observer = observer or Observer()
+    device = choose_device(settings.device)
+    graph = load_graph(settings.dataset, split=settings.split, data_root=data_root)
+    build_encoder(settings, graph)  # settings that no encoder fits are refused before a folder is made
+    if resume and out.exists():
+        folder = RunFolder.open(out)
+        folder.require_same(settings)
+        if folder.is_finished:
+            return read_record(out)
+    else:
+        folder = RunFolder.create(out, settings, overwrite=overwrite)
+    with threads_for(settings, graph) as threads:
+        observer.graph(graph, device, threads)
+        graph = graph.to(device)
+        results: list[SeedResult] = []
+        for seed in settings.seeds:
+            results.append(_run_seed(settings, graph.at_split(seed), seed, folder, observer))
+            observer.seed(results[-1])
+        best = max(results, key=lambda result: result.val)
+        compact = Encoder.from_pretrained(folder.seed_folder(best.seed)).to(device)
+        latency = _latency(settings, graph.at_split(best.seed), compact)
+        record = _record(settings, graph, results, best.seed, latency, device, threads, command)
+    compact.save_pretrained(folder.model)
+    draw_run(record, read_history(folder.history), folder.path)
+    write_record(record, folder.path)
+    folder.remove_checkpoint()
+    return record
+
+
+def choose_device(name: str) -> torch.device:
+    """The device that a setting names.
+
+    Raises:
+        SettingsError: there is none of that name here.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise SettingsError(
+            f"The device '{name}' cannot be used here ({reason}): choose cpu, or auto."
+        ) from None
+    return device
+
+
+@contextmanager
+def threads_for(settings: Settings, graph: Graph) -> Iterator[int]:
+    """Compute with the threads that suit the graph's size, and put the old number back.
+
+    On small graphs the threads of one product wait for each other longer than they work.
+    """
+    before = torch.get_num_threads()
+    threads = settings.threads or (before if graph.num_nodes >= MANY_NODES else 1)
+    torch.set_num_threads(threads)
+    try:
+        yield threads
+    finally:
+        torch.set_num_threads(before)
+
+
+def _run_seed(
+    settings: Settings, graph: Graph, seed: int, folder: RunFolder, observer: Observer
+) -> SeedResult:
+    done = folder.seed_folder(seed) / "result.json"
+    if done.exists():
+        return SeedResult.model_validate_json(done.read_text(encoding="utf-8"))
+    checkpoint = folder.seed_checkpoint(seed)
+    begun = read_checkpoint(checkpoint).values["epoch"] if checkpoint.exists() else 0
+    finished = {other for other in settings.seeds if (folder.seed_folder(other)).exists()}
+    folder.cut_history(finished - {seed}, seed=seed, epoch=begun)
+
+    def keep(line: HistoryLine) -> None:
+        folder.append_history(line)
+        observer.epoch(line)
+
+    with seeded(seed, graph.y.device):
+        encoder = build_encoder(settings, graph).to(graph.y.device)
+    start_widths = encoder.widths
+    fit = Trainer(settings, on_epoch=keep).fit(encoder, graph, seed=seed, checkpoint=checkpoint)
+    prepared = prepare_graph(encoder, graph)
+    objective = NodeClassification(graph)
+    compact = encoder.compact()
+    difference = deviation(encoder, compact, prepared.x, prepared.adjacency, relative=True)
+    if difference > LARGEST_DEVIATION:
+        raise InexactError(
+            f"The compact model's outputs differ from the gated one's by {difference:.1e} of their "
+            f"scale (seed {seed}; {LARGEST_DEVIATION:.0e} is allowed): please report this as a bug "
+            f"of graphdam, with {folder.path / 'settings.json'}."
+        )
+    wide = None
+    if fit.teacher is not None and fit.teacher_chosen is not None:
+        wide = WideResult(
+            widths=fit.teacher.widths,
+            val=objective.score(fit.teacher, prepared, "val")[objective.metric],
+            test=objective.score(fit.teacher, prepared, "test")[objective.metric],
+            parameters=num_parameters(fit.teacher),
+            multiply_adds=fit.teacher.multiply_adds(prepared.x, prepared.adjacency),
+        )
+    result = SeedResult(
+        seed=seed,
+        metric=objective.metric,
+        val=objective.score(compact, prepared, "val")[objective.metric],
+        test=objective.score(compact, prepared, "test")[objective.metric],
+        selected_epoch=fit.chosen.epoch,
+        widths=compact.widths,
+        start_widths=start_widths,
+        parameters=num_parameters(compact),
+        multiply_adds=compact.multiply_adds(prepared.x, prepared.adjacency),
+        deviation=difference,
+        seconds=fit.seconds,
+        wide=wide,
+        notes=[f"seed {seed}: {note}" for note in fit.notes],
+    )
+    compact.save_pretrained(folder.seed_folder(seed))
+    write_atomically(done, result.model_dump_json(indent=1) + "\n")
+    checkpoint.unlink(missing_ok=True)
+    return result
+
+
+def num_parameters(encoder: Encoder) -> int:
+    """Learnable numbers of an encoder."""
+    return sum(parameter.numel() for parameter in encoder.parameters())
+
+
+def _latency(settings: Settings, graph: Graph, compact: Encoder) -> Latency | None:
+    """One inference of the wide and of the compact model, alternately; weights do not matter."""
+    if settings.gate is None:
+        return None
+    wide = build_wide(settings, graph).to(graph.y.device).eval()
+    prepared = prepare_graph(wide, graph)
+    with torch.no_grad():
+        wide_seconds, compact_seconds = median_latencies(
+            lambda: wide(prepared.x, prepared.adjacency),
+            lambda: compact(prepared.x, prepared.adjacency),
+        )
+    return Latency(
+        wide_ms=wide_seconds * 1e3,
+        compact_ms=compact_seconds * 1e3,
+        ratio=wide_seconds / compact_seconds,
+        threads=torch.get_num_threads(),
+    )
+
+
+def _record(
+    settings: Settings,
+    graph: Graph,
+    results: list[SeedResult],
+    model_seed: int,
+    latency: Latency | None,
+    device: torch.device,
+    threads: int,
+    command: str,
+) -> RunRecord:
+    metric = results[0].metric
+    wides = [result.wide for result in results if result.wide is not None]
+    wide = None
+    if wides:
+        wide = WideReference(
+            name="teacher",
+            widths=wides[0].widths,
+            val=Scores.of(metric, [each.val for each in wides]),
+            test=Scores.of(metric, [each.test for each in wides]),
+            parameters=wides[0].parameters,
+            multiply_adds=wides[0].multiply_adds,
+        )
+    return RunRecord(
+        graphdam_version=__version__,
+        command=command,
+        created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        dataset=graph.name,
+        split=graph.split_name,
+        model=settings.model,
+        objective=settings.objective,
+        recipe=settings.recipe,  # type: ignore[arg-type]
+        gate=settings.gate,
+        seeds=list(settings.seeds),
+        selection=_selection(settings),
+        selected_epochs=[result.selected_epoch for result in results],
+        val=Scores.of(metric, [result.val for result in results]),
+        test=Scores.of(metric, [result.test for result in results]),
+        wide=wide,
+        start_widths=results[0].start_widths,
+        widths=[result.widths for result in results],
+        parameters=[result.parameters for result in results],
+        multiply_adds=[result.multiply_adds for result in results],
+        latency=latency,
+        deviation=max(result.deviation for result in results),
+        seconds=[result.seconds for result in results],
+        model_seed=model_seed,
+        device=_device_name(device),
+        threads=threads,
+        versions={
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "torch-geometric": version("torch-geometric"),
+        },
+        notes=[note for result in results for note in result.notes] + _graph_notes(settings, graph),
+    )
+
+
+def _selection(settings: Settings) -> str:
+    if settings.gate is None:
+        return "best validation score of all epochs (ties: lower validation loss); test read once"
+    return (
+        f"best validation score of the epochs from {round(settings.gate_end * settings.epochs)} on, "
+        f"when the width is final (ties: lower validation loss); test read once"
+    )
+
+
+def _graph_notes(settings: Settings, graph: Graph) -> list[str]:
+    if graph.edge_weight is not None and settings.model != "gcn":
+        return [f"the edge weights of {graph.name} are not used: {settings.model} takes none"]
+    return []
+
+
+def _device_name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return "cpu"

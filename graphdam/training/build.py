@@ -1,0 +1,81 @@
+"""Settings and a graph in, encoders out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from graphdam.data import Graph
+from graphdam.errors import SettingsError
+from graphdam.gates import offset_of_width
+from graphdam.nn import GAT, GCN, Encoder, GraphSAGE
+from graphdam.training.settings import Settings
+
+MODELS: dict[str, type[Encoder]] = {"gcn": GCN, "graphsage": GraphSAGE, "gat": GAT}
+
+SPAN = 5.0
+"""The range of a gate's positions, as in the authors' code."""
+
+
+def build_encoder(settings: Settings, graph: Graph) -> Encoder:
+    """The encoder that a run is about: gated, unless its settings know no gate."""
+    return build_wide(settings, graph) if settings.gate is None else build_gated(settings, graph)
+
+
+def build_wide(settings: Settings, graph: Graph) -> Encoder:
+    """The wide model without gates: the teacher, or what the `wide` recipe trains."""
+    return _build(settings, graph, width=settings.hidden_channels, dropout=settings.dropout)
+
+
+def build_gated(settings: Settings, graph: Graph) -> Encoder:
+    """The gated model at its start width."""
+    channels = settings.start_width // _heads(settings)
+    min_width = min(settings.min_width, channels)
+    if settings.target_width is not None:
+        min_width = 1
+    initial = settings.initial_offset
+    if initial is None:
+        initial = offset_of_width(channels, channels, SPAN)
+    return _build(
+        settings,
+        graph,
+        width=settings.start_width,
+        dropout=settings.gated_dropout,
+        gate=settings.gate,
+        gate_kwargs={"initial_offset": initial, "span": SPAN, "min_width": min_width},
+    )
+
+
+def _build(
+    settings: Settings,
+    graph: Graph,
+    *,
+    width: int,
+    dropout: float,
+    gate: str | None = None,
+    gate_kwargs: dict[str, Any] | None = None,
+) -> Encoder:
+    extra: dict[str, Any] = {}
+    if settings.model == "gat":
+        if width % settings.heads:
+            raise SettingsError(
+                f"A GAT's hidden width must be a multiple of its heads; received width {width} and "
+                f"heads={settings.heads}."
+            )
+        extra = {"heads": settings.heads, "v2": settings.v2}
+    return MODELS[settings.model](
+        graph.num_features,
+        width,
+        settings.num_layers,
+        graph.out_channels,
+        dropout,
+        settings.act,
+        norm=settings.norm,
+        jk=settings.jk,
+        gate=gate,
+        gate_kwargs=gate_kwargs,
+        **extra,
+    )
+
+
+def _heads(settings: Settings) -> int:
+    return settings.heads if settings.model == "gat" else 1

@@ -1,0 +1,159 @@
+"""Everything that decides a run: one validated, frozen value, written whole to settings.json."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from graphdam.errors import SettingsError, unknown_choice
+from graphdam.training.recipes import RECIPES
+
+
+class Settings(BaseModel):
+    """The settings of a run; a misspelt or contradictory one is an error.
+
+    Make them with `Settings.of("default", dataset="cora", epochs=200)`: a recipe fills in what is
+    not given.
+
+    Raises:
+        SettingsError: from `of`, naming the setting, what was received and what is accepted.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    recipe: str = Field("default", description="The named recipe that the other settings vary.")
+
+    dataset: str = Field("digits", description="Name of a graph, or path of your own.")
+    split: str | None = Field(None, description="Kind of split; None for the data set's own.")
+    seeds: tuple[int, ...] = Field((0,), description="One training run for each.")
+    device: str = Field("auto", description="cpu, cuda, cuda:1 …; auto takes a GPU if there is one.")
+    threads: int | None = Field(
+        None, ge=1, description="CPU threads; None for 1 on small graphs and all cores on large ones."
+    )
+
+    model: Literal["gcn", "graphsage", "gat"] = Field("gcn", description="The encoder.")
+    objective: Literal["node-classification"] = Field(
+        "node-classification", description="What the encoder is trained to do."
+    )
+    hidden_channels: int = Field(256, ge=1, description="Hidden width of the wide model.")
+    num_layers: int = Field(2, ge=1, description="Number of graph convolutions.")
+    act: str | None = Field("elu", description="Activation, by PyG's names.")
+    norm: str | None = Field(None, description="Norm, by PyG's names.")
+    jk: Literal["last", "cat", "max", "lstm"] | None = Field(None, description="Jumping knowledge.")
+    heads: int = Field(8, ge=1, description="Attention heads (GAT only).")
+    v2: bool = Field(False, description="GATv2 in place of GAT (GAT only).")
+    dropout: float = Field(0.5, ge=0, lt=1, description="Dropout after hidden layers, wide model.")
+    feature_dropout: float = Field(0.5, ge=0, lt=1, description="Dropout of input features.")
+
+    epochs: int = Field(400, ge=1, description="Full-batch steps.")
+    lr: float = Field(0.01, gt=0, description="Adam's learning rate of the weights.")
+    weight_decay: float = Field(5e-4, ge=0, description="L2 penalty of the weights.")
+
+    gate: Literal["dam"] | None = Field("dam", description="The gates; None trains the wide model.")
+    start_width: int = Field(64, ge=1, description="Hidden width at which the gated model starts.")
+    min_width: int = Field(2, ge=1, description="Channels that stay open in every layer.")
+    target_width: tuple[int, ...] | None = Field(
+        None, description="An exact final width (one number, or one a hidden layer), not a learnt one."
+    )
+    gated_dropout: float = Field(
+        0.0, ge=0, lt=1, description="Dropout after hidden layers, gated model."
+    )
+    penalty_weight: float = Field(1.0, ge=0, description="λ: how hard the width is pressed.")
+    initial_offset: float | None = Field(
+        None,
+        description="β at the start: 1 in the paper; None for where the last channel just opens.",
+    )
+    gate_lr: float = Field(0.05, gt=0, description="Learning rate of the gates' offsets.")
+    gate_begin: float = Field(
+        0.0, ge=0, le=1, description="Share of the epochs after which the width starts to move."
+    )
+    gate_end: float = Field(
+        0.6, ge=0, le=1, description="Share of the epochs after which the width is final."
+    )
+    final_steepness: float = Field(
+        31.0, ge=1, description="Steepness of the gates at the end; 1 leaves them soft."
+    )
+
+    teacher: bool = Field(True, description="Train a wide teacher in the same run.")
+    brake_tolerance: float = Field(
+        1.0,
+        gt=0,
+        description="How far the gated model may lie from its teacher while the width shrinks, in "
+        "units of the teacher's own spread under dropout.",
+    )
+    imitation_weight: float = Field(4.0, ge=0, description="Weight of imitating the teacher.")
+    task_weight: float = Field(
+        1.0, ge=0, description="Weight of the gated model's own task loss beside a teacher."
+    )
+
+    @classmethod
+    def of(cls, recipe: str = "default", **given: Any) -> Settings:
+        """A recipe's settings with some replaced."""
+        if recipe not in RECIPES:
+            raise SettingsError(unknown_choice("recipe", recipe, RECIPES))
+        unknown = [name for name in given if name not in cls.model_fields]
+        if unknown:
+            raise SettingsError(unknown_choice("setting", unknown[0], cls.model_fields))
+        try:
+            return cls(**{**RECIPES[recipe].settings, **given, "recipe": recipe})
+        except ValidationError as error:
+            raise SettingsError(_sentence(error)) from None
+
+    @model_validator(mode="after")
+    def _agree(self) -> Settings:
+        if not self.seeds or len(set(self.seeds)) < len(self.seeds):
+            raise ValueError(f"seeds must be one or more different numbers, received {self.seeds}")
+        if self.gate is None:
+            return self
+        if self.gate_end < self.gate_begin:
+            raise ValueError(
+                f"gate_end={self.gate_end} lies before gate_begin={self.gate_begin}: the width "
+                f"must have time to move"
+            )
+        if self.min_width > self.start_width:
+            raise ValueError(
+                f"min_width={self.min_width} is above start_width={self.start_width}: at most the "
+                f"start width can stay open"
+            )
+        if self.teacher and self.hidden_channels < self.start_width:
+            raise ValueError(
+                f"the teacher's hidden_channels={self.hidden_channels} is narrower than "
+                f"start_width={self.start_width}: a teacher is at least as wide as its student"
+            )
+        self._check_target()
+        return self
+
+    def _check_target(self) -> None:
+        if self.target_width is None:
+            return
+        if not all(1 <= width <= self.start_width for width in self.target_width):
+            raise ValueError(
+                f"target_width={_numbers(self.target_width)} must lie between 1 and "
+                f"start_width={self.start_width}: channels only close"
+            )
+        if len(self.target_width) not in (1, self.num_hidden):
+            raise ValueError(
+                f"target_width={_numbers(self.target_width)} must be one number or one for each of "
+                f"the {self.num_hidden} hidden layers"
+            )
+
+    @property
+    def num_hidden(self) -> int:
+        """Hidden layers, each with a width of its own."""
+        return self.num_layers if self.jk is not None else self.num_layers - 1
+
+
+def _numbers(values: tuple[int, ...]) -> str:
+    return ",".join(map(str, values))
+
+
+def _sentence(error: ValidationError) -> str:
+    """The first of pydantic's complaints as one sentence."""
+    first = error.errors()[0]
+    message = first["msg"].removeprefix("Value error, ")
+    if not first["loc"]:
+        return f"These settings contradict each other: {message}."
+    name = str(first["loc"][0])
+    message = message[0].lower() + message[1:]
+    return f"Setting {name}={first['input']!r}: {message}."

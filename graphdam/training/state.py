@@ -1,0 +1,243 @@
+"""All that changes while a run trains: one epoch's work, and how to save and restore it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from graphdam.errors import TrainingError
+from graphdam.gates import DAMGate, gates_of, parameter_groups
+from graphdam.nn import Encoder
+from graphdam.objectives import Evaluation, Objective, PreparedGraph
+from graphdam.report import HistoryLine
+from graphdam.training.checkpoint import (
+    Checkpoint,
+    module_tensors,
+    optimiser_tensors,
+    restore_optimiser,
+)
+from graphdam.training.settings import Settings
+from graphdam.training.width import WidthControl
+
+PICTURES = 80
+"""About how many epochs of a run keep every gate's values in the history."""
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The epoch that validation chose, and what it scored there."""
+
+    epoch: int
+    score: float
+    loss: float
+
+
+class Learner:
+    """An encoder with its optimiser and the parameters of its best validation epoch."""
+
+    def __init__(self, encoder: Encoder, settings: Settings, objective: Objective | None) -> None:
+        self.encoder = encoder
+        groups = parameter_groups(
+            encoder,
+            lr=settings.lr,
+            gate_lr=settings.gate_lr,
+            weight_decay=settings.weight_decay,
+        )
+        if objective is not None:
+            groups[0]["params"] = [*groups[0]["params"], *objective.parameters()]
+        self.optimiser = torch.optim.Adam(groups, fused=True)
+        self.chosen: Chosen | None = None
+        self.best: dict[str, Tensor] = {}
+
+    def step(self, loss: Tensor) -> None:
+        self.optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimiser.step()
+
+    def consider(self, epoch: int, val: Evaluation) -> None:
+        """Keep this epoch's parameters if it scores higher, or as high at a lower loss."""
+        best = self.chosen
+        if best is None or (val.score, -val.loss) > (best.score, -best.loss):
+            self.chosen = Chosen(epoch, val.score, val.loss)
+            self.best = {
+                name: value.detach().clone() for name, value in self.encoder.state_dict().items()
+            }
+
+    def settle(self) -> Chosen:
+        """Put the best epoch's parameters in place."""
+        assert self.chosen is not None, "the last epoch is always eligible"
+        self.encoder.load_state_dict(self.best)
+        self.encoder.eval()
+        return self.chosen
+
+    def tensors(self, name: str) -> dict[str, Tensor]:
+        best = {f"{name}/best/{key}": value for key, value in self.best.items()}
+        return {
+            **module_tensors(f"{name}/now", self.encoder),
+            **optimiser_tensors(f"{name}/adam", self.optimiser),
+            **best,
+        }
+
+    def restore(self, name: str, checkpoint: Checkpoint) -> None:
+        self.encoder.load_state_dict(checkpoint.part(f"{name}/now"))
+        restore_optimiser(self.optimiser, checkpoint.part(f"{name}/adam"))
+        self.best = checkpoint.part(f"{name}/best")
+        chosen = checkpoint.values["chosen"][name]
+        self.chosen = None if chosen is None else Chosen(**chosen)
+
+
+class TrainingState:
+    """One seed's run between two epochs."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        encoder: Encoder,
+        teacher: Encoder | None,
+        objective: Objective,
+        seed: int,
+    ) -> None:
+        self.settings = settings
+        self.objective = objective
+        self.seed = seed
+        self.epoch = 0
+        self.seconds = 0.0
+        self.control = WidthControl(settings, encoder)
+        self.student = Learner(encoder, settings, objective)
+        self.teacher = None if teacher is None else Learner(teacher, settings, None)
+        self.gates = [gate for gate in gates_of(encoder).values() if isinstance(gate, DAMGate)]
+
+    def run_epoch(self, prepared: PreparedGraph) -> HistoryLine:
+        """One step of teacher and student, and a look at validation."""
+        epoch, control, objective = self.epoch, self.control, self.objective
+        student = self.student.encoder.train()
+        control.begin_epoch(epoch)
+        taught = None if self.teacher is None else self._step_teacher(self.teacher, prepared)
+
+        outputs = objective.outputs(student, prepared)
+        loss = objective.loss(student, prepared, outputs)
+        if taught is not None:
+            imitation = objective.imitation(outputs, taught)
+            loss = self.settings.task_weight * loss + self.settings.imitation_weight * imitation
+        value = float(loss.detach())
+        penalty_weight = control.penalty_weight(epoch)
+        if penalty_weight > 0:
+            loss = loss + penalty_weight * student.penalty()
+        if not math.isfinite(value):
+            raise TrainingError(
+                f"The loss became {value} at epoch {epoch} of seed {self.seed}: lower lr "
+                f"({self.settings.lr}) or check the features for extreme values."
+            )
+        self.student.step(loss)
+        control.end_step()
+        train, val, teacher_val = self._look(prepared, taught)
+        self.epoch += 1
+        return HistoryLine(
+            seed=self.seed,
+            epoch=epoch,
+            loss=value,
+            train=train.score,
+            val=val.score,
+            teacher_val=teacher_val,
+            penalty=penalty_weight,
+            widths=student.widths,
+            offsets=[float(gate.offset.detach()) for gate in self.gates],
+            steepness=float(self.gates[0].steepness) if self.gates else 1.0,
+            gate_values=self._gate_values(epoch),
+            seconds=0.0,
+        )
+
+    def _step_teacher(self, teacher: Learner, prepared: PreparedGraph) -> Tensor:
+        outputs = self.objective.outputs(teacher.encoder.train(), prepared)
+        teacher.step(self.objective.loss(teacher.encoder, prepared, outputs))
+        return outputs.detach()
+
+    @torch.no_grad()
+    def _look(
+        self, prepared: PreparedGraph, taught: Tensor | None
+    ) -> tuple[Evaluation, Evaluation, float | None]:
+        """Scores without dropout; the brake is told how far student and teacher lie apart."""
+        objective, epoch = self.objective, self.epoch
+        outputs = objective.outputs(self.student.encoder.eval(), prepared)
+        val = objective.evaluate(outputs, prepared, "val")
+        if self.control.is_final(epoch):
+            self.student.consider(epoch, val)
+        train = objective.evaluate(outputs, prepared, "train")
+        if self.teacher is None or taught is None:
+            return train, val, None
+        quiet = objective.outputs(self.teacher.encoder.eval(), prepared)
+        of_teacher = objective.evaluate(quiet, prepared, "val")
+        self.teacher.consider(epoch, of_teacher)
+        if not self.control.is_final(epoch):
+            self.control.observe(
+                gap_of_student=float(objective.disagreement(outputs, quiet)),
+                gap_of_teacher=float(objective.disagreement(taught, quiet)),
+            )
+        return train, val, of_teacher.score
+
+    def _gate_values(self, epoch: int) -> list[list[float]] | None:
+        every = max(1, self.settings.epochs // PICTURES)
+        if not self.gates or (epoch % every and epoch != self.settings.epochs - 1):
+            return None
+        with torch.no_grad():
+            return [[round(v, 4) for v in gate.values().tolist()] for gate in self.gates]
+
+    def checkpoint(self) -> Checkpoint:
+        """Everything that the rest of the run depends on."""
+        learners = self._learners()
+        tensors = {"random": torch.get_rng_state(), **module_tensors("objective", self.objective)}
+        device = next(self.student.encoder.parameters()).device
+        if device.type == "cuda":
+            tensors["random_cuda"] = torch.cuda.get_rng_state(device)
+        for name, learner in learners.items():
+            tensors.update(learner.tensors(name))
+        chosen = {
+            name: None if learner.chosen is None else asdict(learner.chosen)
+            for name, learner in learners.items()
+        }
+        values = {
+            "seed": self.seed,
+            "epoch": self.epoch,
+            "seconds": self.seconds,
+            "chosen": chosen,
+            "control": self.control.values(),
+            "settings": _identity(self.settings),
+        }
+        return Checkpoint(tensors, values)
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Go on where a checkpoint was written.
+
+        Raises:
+            TrainingError: it belongs to another run.
+        """
+        values = checkpoint.values
+        if values["settings"] != _identity(self.settings) or values["seed"] != self.seed:
+            raise TrainingError(
+                f"The checkpoint is of seed {values['seed']} under other settings: resume with the "
+                f"settings of the run, or start again with --overwrite."
+            )
+        for name, learner in self._learners().items():
+            learner.restore(name, checkpoint)
+        self.objective.load_state_dict(checkpoint.part("objective"))
+        self.control.restore(values["control"])
+        self.epoch, self.seconds = values["epoch"], values["seconds"]
+        torch.set_rng_state(checkpoint.tensors["random"])
+        device = next(self.student.encoder.parameters()).device
+        if "random_cuda" in checkpoint.tensors and device.type == "cuda":
+            torch.cuda.set_rng_state(checkpoint.tensors["random_cuda"], device)
+
+    def _learners(self) -> dict[str, Learner]:
+        learners = {"student": self.student}
+        if self.teacher is not None:
+            learners["teacher"] = self.teacher
+        return learners
+
+
+def _identity(settings: Settings) -> dict[str, Any]:
+    """The settings that a seed's result depends on."""
+    return settings.model_dump(mode="json", exclude={"seeds", "device", "threads"})

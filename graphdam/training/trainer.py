@@ -1,0 +1,139 @@
+"""The loop: a gated encoder beside its teacher, or any encoder alone."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from graphdam.data import Graph
+from graphdam.gates import gates_of
+from graphdam.nn import Encoder
+from graphdam.objectives import NodeClassification, Objective, prepare_graph
+from graphdam.report import HistoryLine
+from graphdam.training.build import build_wide
+from graphdam.training.checkpoint import read_checkpoint, write_checkpoint
+from graphdam.training.settings import Settings
+from graphdam.training.state import Chosen, TrainingState
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A finished training run.
+
+    Attributes:
+        encoder: the given encoder with the parameters of its chosen epoch, in evaluation mode.
+        teacher: likewise, or None.
+        chosen: the encoder's epoch; only epochs at which the width is final are eligible.
+        teacher_chosen: the teacher's own.
+        seconds: training time, looks at validation included, over all interruptions.
+        notes: what a reader of the result should know.
+    """
+
+    encoder: Encoder
+    teacher: Encoder | None
+    chosen: Chosen
+    teacher_chosen: Chosen | None
+    seconds: float
+    notes: list[str]
+
+
+class Trainer:
+    """Trains encoders under one set of settings.
+
+    Args:
+        settings: see `Settings`.
+        on_epoch: called with every epoch's line of history.
+        checkpoint_seconds: least time between two checkpoints.
+
+    >>> from graphdam.data import load_graph
+    >>> from graphdam.training import Settings, build_gated
+    >>> settings, graph = Settings.of(epochs=3), load_graph("karate")
+    >>> fit = Trainer(settings).fit(build_gated(settings, graph), graph)
+    >>> fit.encoder.compact().widths == fit.encoder.widths
+    True
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        on_epoch: Callable[[HistoryLine], None] | None = None,
+        checkpoint_seconds: float = 10.0,
+    ) -> None:
+        self.settings = settings
+        self.on_epoch = on_epoch
+        self.checkpoint_seconds = checkpoint_seconds
+
+    def fit(
+        self,
+        encoder: Encoder,
+        graph: Graph,
+        objective: Objective | None = None,
+        *,
+        teacher: Encoder | None = None,
+        seed: int = 0,
+        checkpoint: Path | None = None,
+    ) -> Fit:
+        """Train in place and return the encoder at its best validation epoch.
+
+        Everything random is drawn from `seed`; the caller's generator is left as it was. With a
+        `checkpoint` that exists, training goes on from there to the result that it would have
+        had without the interruption, bit for bit on CPU.
+
+        Args:
+            encoder: gated or not.
+            graph: on the encoder's device.
+            objective: node classification if None.
+            teacher: a wide encoder; if None, the settings decide whether one is made.
+            seed: of dropout, and of the teacher's weights where it is made here.
+            checkpoint: file to keep the state in.
+
+        Raises:
+            TrainingError: a loss that is not finite, or a checkpoint of another run.
+        """
+        settings = self.settings
+        if objective is None:
+            objective = NodeClassification(graph, feature_dropout=settings.feature_dropout)
+        device = next(encoder.parameters()).device
+        with seeded(seed, device):
+            if teacher is None and settings.teacher and gates_of(encoder):
+                teacher = build_wide(settings, graph).to(device)
+            state = TrainingState(settings, encoder, teacher, objective, seed)
+            if checkpoint is not None and checkpoint.exists():
+                state.restore(read_checkpoint(checkpoint))
+            self._loop(state, graph, checkpoint)
+        return Fit(
+            encoder,
+            teacher,
+            state.student.settle(),
+            None if state.teacher is None else state.teacher.settle(),
+            state.seconds,
+            state.control.notes(),
+        )
+
+    def _loop(self, state: TrainingState, graph: Graph, checkpoint: Path | None) -> None:
+        prepared = prepare_graph(state.student.encoder, graph)
+        earlier, begin = state.seconds, time.perf_counter()
+        saved = begin
+        while state.epoch < self.settings.epochs:
+            line = state.run_epoch(prepared)
+            now = time.perf_counter()
+            state.seconds = earlier + now - begin
+            if self.on_epoch is not None:
+                self.on_epoch(line.model_copy(update={"seconds": state.seconds}))
+            if checkpoint is not None and now - saved >= self.checkpoint_seconds:
+                write_checkpoint(checkpoint, state.checkpoint())
+                saved = time.perf_counter()
+
+
+@contextmanager
+def seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Draw from `seed` inside, and leave the caller's generators as they were."""
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield

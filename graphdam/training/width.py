@@ -1,0 +1,135 @@
+"""Who moves the widths, epoch by epoch: the penalty, with a brake, or a schedule to a target."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from graphdam.errors import SettingsError
+from graphdam.gates import DAMGate, GeometricSchedule, PenaltySchedule, WidthSchedule, gates_of
+from graphdam.nn import Encoder
+from graphdam.training.settings import Settings
+
+SMOOTHING = 0.9
+"""How much of the past the brake's moving averages keep in an epoch."""
+
+
+class WidthControl:
+    r"""Moves an encoder's gates through a run: soft and wide at first, hard and final at the end.
+
+    While the width is learnt, λ presses on the offsets between `gate_begin` and `gate_end`. Beside
+    a teacher the pressure has a brake: it acts only while the student, without dropout, lies no
+    further from the teacher than the teacher lies from itself when dropout is switched on,
+
+    .. math::
+        \mathrm{gap}(z_\mathrm{eval}, t_\mathrm{eval}) \le
+        \mathrm{tolerance} \cdot \mathrm{gap}(t_\mathrm{train}, t_\mathrm{eval}),
+
+    both as moving averages. The yardstick needs no labels, counts all nodes, and carries the
+    graph's own scale. With a `target_width` the offsets follow a schedule instead and end at
+    exactly that width.
+
+    The steepness grows from 1 to `final_steepness` until the width is final, so that the channels
+    that stay end near 1: a soft gate would leave a narrow layer attenuated.
+    """
+
+    def __init__(self, settings: Settings, encoder: Encoder) -> None:
+        self.settings = settings
+        self.gates = [gate for gate in gates_of(encoder).values() if isinstance(gate, DAMGate)]
+        begin = round(settings.gate_begin * settings.epochs)
+        end = round(settings.gate_end * settings.epochs)
+        self.penalty = PenaltySchedule(settings.penalty_weight, begin, end)
+        self.steepness = GeometricSchedule(1.0, settings.final_steepness, begin, end)
+        self.targets = _targets(settings, encoder, begin, end)
+        self.final_from = end if self.gates else 0
+        self.gap_of_student: float | None = None
+        self.gap_of_teacher: float | None = None
+
+    def is_final(self, epoch: int) -> bool:
+        """Whether the widths of this epoch are those of the run's end."""
+        return epoch >= min(self.final_from, self.settings.epochs - 1)
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Put the gates where this epoch has them."""
+        for gate in self.gates:
+            gate.set_steepness(self.steepness.at(epoch))
+            gate.offset.requires_grad_(not self.targets and self.penalty.is_active(epoch))
+        for gate, schedule in zip(self.gates, self.targets, strict=False):
+            schedule.apply(gate, epoch)
+        if not self.targets and epoch == self.final_from:
+            # Midway between two thresholds: rounding can no longer open or close a channel.
+            for gate in self.gates:
+                gate.set_offset(gate.offset_of(gate.width))
+
+    def penalty_weight(self, epoch: int) -> float:
+        """λ of this epoch, 0 while the brake holds."""
+        if self.targets or self.is_braked:
+            return 0.0
+        return self.penalty.weight_at(epoch)
+
+    @property
+    def is_braked(self) -> bool:
+        if self.gap_of_student is None or self.gap_of_teacher is None:
+            return False
+        return self.gap_of_student > self.settings.brake_tolerance * self.gap_of_teacher
+
+    def observe(self, *, gap_of_student: float, gap_of_teacher: float) -> None:
+        """Tell the brake how far student and noisy teacher lie from the teacher this epoch."""
+        self.gap_of_student = _smoothed(self.gap_of_student, gap_of_student)
+        self.gap_of_teacher = _smoothed(self.gap_of_teacher, gap_of_teacher)
+
+    def end_step(self) -> None:
+        """Keep the offsets where they matter: a gate must not wander off while nothing closes."""
+        for gate in self.gates:
+            highest = max(gate.initial_offset, gate.offset_of(gate.num_channels))
+            with torch.no_grad():
+                gate.offset.clamp_(gate.lowest_offset, highest)
+
+    def notes(self) -> list[str]:
+        """What a reader of the result should know about the widths."""
+        if self.targets or not self.gates:
+            return []
+        return [
+            f"hidden layer {index} was stopped at the minimum width "
+            f"({gate.min_width} channels a gate): λ would have closed it"
+            for index, gate in enumerate(self.gates, start=1)
+            if gate.width == gate.min_width < gate.num_channels
+        ]
+
+    def values(self) -> dict[str, Any]:
+        """What a checkpoint must hold of this control."""
+        return {"gap_of_student": self.gap_of_student, "gap_of_teacher": self.gap_of_teacher}
+
+    def restore(self, values: dict[str, Any]) -> None:
+        self.gap_of_student = values["gap_of_student"]
+        self.gap_of_teacher = values["gap_of_teacher"]
+
+
+def _smoothed(past: float | None, now: float) -> float:
+    return now if past is None else SMOOTHING * past + (1 - SMOOTHING) * now
+
+
+def _targets(settings: Settings, encoder: Encoder, begin: int, end: int) -> list[WidthSchedule]:
+    """One schedule a gate, where a target is set."""
+    if settings.target_width is None:
+        return []
+    groups = [group for group in encoder.channel_groups() if group.gate is not None]
+    wanted = settings.target_width
+    if len(wanted) == 1 or len(set(wanted)) == 1:
+        wanted = wanted[:1] * len(groups)
+    if len(wanted) != len(groups):
+        raise SettingsError(
+            f"target_width={','.join(map(str, wanted))} names {len(wanted)} widths, but the "
+            f"encoder has {len(groups)} gates (jk='max' and 'lstm' share one among all layers)."
+        )
+    for width, group in zip(wanted, groups, strict=True):
+        if width % group.repeats:
+            raise SettingsError(
+                f"target_width={width} must be a multiple of the {group.repeats} attention heads, "
+                f"which keep the same channels."
+            )
+    return [
+        WidthSchedule(width // group.repeats, begin, end)
+        for width, group in zip(wanted, groups, strict=True)
+    ]
