@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from importlib.metadata import version
@@ -15,7 +14,8 @@ import torch
 from graphdam._version import __version__
 from graphdam.compaction import deviation
 from graphdam.data import Graph, load_graph
-from graphdam.errors import InexactError, RunFolderError, SettingsError
+from graphdam.errors import InexactError
+from graphdam.evaluation.cost import num_parameters
 from graphdam.evaluation.latency import median_latencies
 from graphdam.files import write_atomically
 from graphdam.nn import Encoder
@@ -34,13 +34,11 @@ from graphdam.report import (
 from graphdam.report.scores import Frozen
 from graphdam.training import Settings, Trainer, build_encoder, build_wide, seeded
 from graphdam.training.checkpoint import read_checkpoint
+from graphdam.training.compute import choose_device, threads_for
 from graphdam.training.run_folder import RunFolder
 
 LARGEST_DEVIATION = 1e-5
 """Of gated and compact outputs, relative to the outputs' scale, in float32."""
-
-MANY_NODES = 50_000
-"""From this size on a graph is worth more than one thread."""
 
 
 class WideResult(Frozen):
@@ -114,7 +112,9 @@ def run(
     observer = observer or Observer()
     device = choose_device(settings.device)
     graph = load_graph(settings.dataset, split=settings.split, data_root=data_root)
-    build_encoder(settings, graph)  # settings that no encoder fits are refused before a folder is made
+    build_encoder(
+        settings, graph
+    )  # settings that no encoder fits are refused before a folder is made
     if resume and out.exists():
         folder = RunFolder.open(out)
         folder.require_same(settings)
@@ -138,40 +138,6 @@ def run(
     write_record(record, folder.path)
     folder.remove_checkpoint()
     return record
-
-
-def choose_device(name: str) -> torch.device:
-    """The device that a setting names.
-
-    Raises:
-        SettingsError: there is none of that name here.
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise SettingsError(
-            f"The device '{name}' cannot be used here ({reason}): choose cpu, or auto."
-        ) from None
-    return device
-
-
-@contextmanager
-def threads_for(settings: Settings, graph: Graph) -> Iterator[int]:
-    """Compute with the threads that suit the graph's size, and put the old number back.
-
-    On small graphs the threads of one product wait for each other longer than they work.
-    """
-    before = torch.get_num_threads()
-    threads = settings.threads or (before if graph.num_nodes >= MANY_NODES else 1)
-    torch.set_num_threads(threads)
-    try:
-        yield threads
-    finally:
-        torch.set_num_threads(before)
 
 
 def _run_seed(
@@ -231,11 +197,6 @@ def _run_seed(
     write_atomically(done, result.model_dump_json(indent=1) + "\n")
     checkpoint.unlink(missing_ok=True)
     return result
-
-
-def num_parameters(encoder: Encoder) -> int:
-    """Learnable numbers of an encoder."""
-    return sum(parameter.numel() for parameter in encoder.parameters())
 
 
 def _latency(settings: Settings, graph: Graph, compact: Encoder) -> Latency | None:
@@ -317,9 +278,10 @@ def _record(
 def _selection(settings: Settings) -> str:
     if settings.gate is None:
         return "best validation score of all epochs (ties: lower validation loss); test read once"
+    begin = round(settings.gate_end * settings.epochs)
     return (
-        f"best validation score of the epochs from {round(settings.gate_end * settings.epochs)} on, "
-        f"when the width is final (ties: lower validation loss); test read once"
+        f"best validation score of the epochs from {begin} on, when the width is "
+        f"final (ties: lower validation loss); test read once"
     )
 
 

@@ -35,7 +35,11 @@ def deviation(
     out_a, out_b = _evaluate(a, inputs), _evaluate(b, inputs)
     if keep is None:
         keep = torch.arange(out_b.size(-1), device=out_a.device)
-    if out_a.size(-1) < out_b.size(-1) or keep.numel() != out_b.size(-1) or out_a.shape[:-1] != out_b.shape[:-1]:
+    if (
+        out_a.size(-1) < out_b.size(-1)
+        or keep.numel() != out_b.size(-1)
+        or out_a.shape[:-1] != out_b.shape[:-1]
+    ):
         raise ValueError(
             f"The outputs have shapes {tuple(out_a.shape)} and {tuple(out_b.shape)}: they may "
             f"differ only in the last dimension, and there the first must be the larger and "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from functools import cache
 from typing import Any
 
 import torch
@@ -12,14 +14,18 @@ from torch.autograd.function import once_differentiable
 from graphdam.data.dropout import drop
 
 
+NARROW = 24
+"""Columns from which on a weighted sum of rows beats torch's CSR product on CPU."""
+
+
 class CSRMatrix:
     r"""A constant sparse matrix :math:`S` [M, N] for products :math:`S H` with dense `H` [N, C].
 
     The rows are stored compressed, and so are those of the transpose, which the gradient
     :math:`\partial L / \partial H = S^\top \, \partial L / \partial (S H)` needs: both are made
-    once, where `torch.sparse` transposes at every backward step. The product runs as an
-    `embedding_bag` (a weighted sum of rows), which needs no beta feature of torch and is faster
-    on CPU than the CSR product of `torch.sparse` (`benchmarks/speed.py` times both).
+    once, where `torch.sparse` transposes at every backward step. The product of a wide `H` runs as
+    an `embedding_bag` (a weighted sum of rows), that of a narrow one as the CSR product of torch:
+    each is the faster there on CPU (`benchmarks/speed.py` times both).
 
     The entries themselves get no gradient: this is for features and adjacency matrices.
 
@@ -41,6 +47,7 @@ class CSRMatrix:
         # row pointer and column of the transpose, and where each of its entries stands in `value`
         self.transposed = transposed
         self._value_transposed: Tensor | None = None
+        self._row: Tensor | None = None
 
     @classmethod
     def from_coo(
@@ -72,7 +79,7 @@ class CSRMatrix:
     @classmethod
     def from_torch(cls, matrix: Tensor) -> CSRMatrix:
         """From a `torch.sparse` tensor of any layout."""
-        coo = matrix.to_sparse_coo().coalesce()
+        coo = matrix.to_sparse_coo().coalesce()  # type: ignore[no-untyped-call]
         row, column = coo.indices()
         return cls.from_coo(row, column, coo.values(), (matrix.size(0), matrix.size(1)))
 
@@ -98,9 +105,11 @@ class CSRMatrix:
 
     def row_of_entry(self) -> Tensor:
         """The row of every stored entry, in the order of `value`."""
-        counts = self.row_pointer.diff()
-        rows = torch.arange(self.shape[0], device=self.device)
-        return torch.repeat_interleave(rows, counts.to(rows.dtype))
+        if self._row is None:
+            counts = self.row_pointer.diff()
+            rows = torch.arange(self.shape[0], device=self.device)
+            self._row = torch.repeat_interleave(rows, counts.to(rows.dtype))
+        return self._row
 
     def to_dense(self) -> Tensor:
         dense = self.value.new_zeros(self.shape)
@@ -168,7 +177,7 @@ class _Product(torch.autograd.Function):
         return matrix._times(other)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         return ctx.matrix._transposed_times(gradient.contiguous()), None
 
@@ -178,10 +187,22 @@ def _multiply(
 ) -> Tensor:
     if value.numel() == 0:
         return other.new_zeros(shape[0], other.size(1))
-    other = other.contiguous()  # the fast kernel takes nothing else
+    other = other.contiguous()  # the fast kernels take nothing else
+    if other.size(1) < NARROW and other.device.type == "cpu" and torch.backends.mkl.is_available():
+        _meet_beta_warning()
+        rows = torch.sparse_csr_tensor(pointer, column, value, shape, check_invariants=False)
+        return rows @ other
     return F.embedding_bag(
         column, other, pointer, mode="sum", per_sample_weights=value, include_last_offset=True
     )
+
+
+@cache
+def _meet_beta_warning() -> None:
+    """Let torch say once, unheard, that its CSR tensors are in beta: users can do nothing here."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.eye(1).to_sparse_csr()
 
 
 def _pointer(sorted_row: Tensor, num_rows: int) -> Tensor:

@@ -8,6 +8,17 @@ added self-loops included. Layers transform first and aggregate at their output 
 
 from __future__ import annotations
 
+from torch import nn
+
+
+def num_parameters(model: nn.Module) -> int:
+    """Learnable numbers of a model.
+
+    >>> num_parameters(nn.Linear(3, 2))
+    8
+    """
+    return sum(parameter.numel() for parameter in model.parameters())
+
 
 def gcn_layer(input_entries: int, num_messages: int, width: int) -> int:
     r""":math:`e \cdot F + E' \cdot F`: transform, then sum.

@@ -3,7 +3,12 @@
 from graphdam.gates.dam import DAMGate, offset_of_width, open_channels
 from graphdam.gates.gate import Gate
 from graphdam.gates.model import gates_of, parameter_groups, width_penalty, widths_of
-from graphdam.gates.schedule import GeometricSchedule, LinearSchedule, PenaltySchedule, WidthSchedule
+from graphdam.gates.schedule import (
+    GeometricSchedule,
+    LinearSchedule,
+    PenaltySchedule,
+    WidthSchedule,
+)
 
 __all__ = [
     "DAMGate",

@@ -95,7 +95,7 @@ class GeometricSchedule(LinearSchedule):
         if not self.begin < epoch < self.end:
             return super().at(epoch)
         share = (epoch - self.begin) / (self.end - self.begin)
-        return self.start * (self.stop / self.start) ** share
+        return float(self.start * (self.stop / self.start) ** share)
 
 
 @dataclass(frozen=True)

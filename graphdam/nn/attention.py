@@ -59,7 +59,7 @@ class _WeightedSum(torch.autograd.Function):
         return torch.stack(heads, dim=1)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None, None]:
         weight, x, target = ctx.saved_tensors
         pointer, column, order = ctx.structure.transposed

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 from torch_geometric.nn import GATConv, GATv2Conv, MessagePassing
 
 from graphdam.data.csr import CSRMatrix
@@ -33,8 +33,8 @@ class GAT(Encoder):
     activation have made them non-zero. `hidden_channels` counts the channels of all heads
     together, as in PyG, and so does `widths`.
 
-    Arguments: see `Encoder`; `v2`, `heads`, `concat`, `edge_dim`, `residual` … go to
-    `torch_geometric.nn.GATConv` or `GATv2Conv`.
+    Arguments: see `graphdam.nn.stack.ConvStack`; `v2`, `heads`, `concat`, `edge_dim`, `residual`
+    and so on go to `torch_geometric.nn.GATConv` or `GATv2Conv`.
 
     >>> GAT(16, 64, 2, 7, heads=8, gate="dam").channel_groups()[0].num_channels
     8
@@ -71,37 +71,37 @@ class GAT(Encoder):
             **kwargs,
         )
 
-    def gate_conv(self, conv: nn.Module, gate: Gate) -> None:
-        heads: int = conv.heads  # type: ignore[assignment]
+    def gate_conv(self, conv: MessagePassing, gate: Gate) -> None:
+        heads: int = conv.heads
         for name in ("lin", "lin_edge", "lin_l", "lin_r"):
             linear = getattr(conv, name, None)
             if linear is not None:
                 setattr(conv, name, GatedLinear(linear, gate, heads))
 
     def output_repeats(self, layer: int) -> int:
-        conv = self.convs[layer]
-        return int(conv.heads) if conv.concat else 1  # type: ignore[arg-type]
+        conv = self.conv(layer)
+        return int(conv.heads) if conv.concat else 1
 
     @property
     def adjacency_kind(self) -> str:
-        return f"gat ({'self-loops' if self.convs[0].add_self_loops else 'as given'})"
+        return f"gat ({'self-loops' if self.conv(0).add_self_loops else 'as given'})"
 
     def prepare_matrix(
         self, edge_index: Tensor, edge_weight: Tensor | None, num_nodes: int, dtype: torch.dtype
     ) -> CSRMatrix:
         del edge_weight  # attention decides; edge attributes take the edge list
-        if self.convs[0].edge_dim is not None:
+        if self.conv(0).edge_dim is not None:
             raise SettingsError(
                 "A GAT with edge_dim reads the attributes of every edge, which a prepared "
                 "adjacency does not hold: pass edge_index and edge_attr."
             )
         return attention_adjacency(
-            edge_index, num_nodes, dtype=dtype, self_loops=bool(self.convs[0].add_self_loops)
+            edge_index, num_nodes, dtype=dtype, self_loops=bool(self.conv(0).add_self_loops)
         )
 
-    def convolve(self, conv: nn.Module, x: Tensor | CSRMatrix, adjacency: Adjacency) -> Tensor:
+    def convolve(self, conv: MessagePassing, x: Tensor | CSRMatrix, adjacency: Adjacency) -> Tensor:
         structure = adjacency.matrix
-        heads, channels = int(conv.heads), int(conv.out_channels)  # type: ignore[arg-type]
+        heads, channels = int(conv.heads), int(conv.out_channels)
         target, source = structure.row_of_entry(), structure.column.long()
         if isinstance(conv, GATv2Conv):
             sent = apply_linear(conv.lin_l, x).view(-1, heads, channels)
@@ -111,24 +111,24 @@ class GAT(Encoder):
             pair = F.leaky_relu(read[target] + sent[source], conv.negative_slope)
             score = (pair * conv.att).sum(-1)
         else:
-            sent = apply_linear(conv.lin, x).view(-1, heads, channels)  # type: ignore[arg-type]
+            sent = apply_linear(conv.lin, x).view(-1, heads, channels)
             of_source, of_target = (sent * conv.att_src).sum(-1), (sent * conv.att_dst).sum(-1)
-            score = F.leaky_relu(of_source[source] + of_target[target], conv.negative_slope)  # type: ignore[arg-type]
+            score = F.leaky_relu(of_source[source] + of_target[target], conv.negative_slope)
         attention = softmax_of_messages(score, target, adjacency.num_nodes)
-        attention = drop(attention, conv.dropout, training=conv.training)  # type: ignore[arg-type]
+        attention = drop(attention, conv.dropout, training=conv.training)
         out = weighted_sum(attention, sent, structure, target)
         out = out.flatten(1) if conv.concat else out.mean(1)
         if conv.res is not None:
-            out = out + apply_linear(conv.res, x)  # type: ignore[arg-type]
-        return out if conv.bias is None else out + conv.bias  # type: ignore[operator]
+            out = out + apply_linear(conv.res, x)
+        return out if conv.bias is None else out + conv.bias
 
     def conv_multiply_adds(
-        self, conv: nn.Module, *, num_nodes: int, input_entries: int, num_messages: int
+        self, conv: MessagePassing, *, num_nodes: int, input_entries: int, num_messages: int
     ) -> int:
         return cost.gat_layer(
             input_entries,
             num_messages,
             num_nodes,
-            int(conv.heads) * int(conv.out_channels),  # type: ignore[arg-type]
+            int(conv.heads) * int(conv.out_channels),
             v2=isinstance(conv, GATv2Conv),
         )

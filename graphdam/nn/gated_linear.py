@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor, nn
 
 from graphdam.data.csr import CSRMatrix
@@ -27,7 +29,7 @@ class GatedLinear(nn.Module):
         return self._gate[0]
 
     def reset_parameters(self) -> None:
-        self.linear.reset_parameters()  # type: ignore[operator]
+        self.linear.reset_parameters()
 
     def forward(self, x: Tensor) -> Tensor:
         return self.gate_outputs(self.linear(x))
@@ -36,11 +38,11 @@ class GatedLinear(nn.Module):
         return out * self.gate.values().to(out.dtype).repeat(self.repeats)
 
 
-def apply_linear(linear: nn.Module, x: Tensor | CSRMatrix) -> Tensor:
+def apply_linear(linear: Any, x: Tensor | CSRMatrix) -> Tensor:
     """`linear(x)` for dense or sparse `x`."""
     if not isinstance(x, CSRMatrix):
         return linear(x)  # type: ignore[no-any-return]
     if isinstance(linear, GatedLinear):
         return linear.gate_outputs(apply_linear(linear.linear, x))
-    out = x @ linear.weight.t()  # type: ignore[operator]
-    return out if linear.bias is None else out + linear.bias  # type: ignore[no-any-return, operator]
+    out = x @ linear.weight.t()
+    return out if linear.bias is None else out + linear.bias

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch_geometric.nn import GCNConv, MessagePassing
 
 from graphdam.data.csr import CSRMatrix
@@ -23,7 +23,7 @@ class GCN(Encoder):
     .. math::
         \mathrm{conv}(H) = \hat D^{-1/2} \hat A \hat D^{-1/2} H \Theta + b
 
-    Arguments: see `Encoder`; further ones go to `torch_geometric.nn.GCNConv`.
+    Arguments: see `graphdam.nn.stack.ConvStack`; further ones go to `torch_geometric.nn.GCNConv`.
 
     >>> encoder = GCN(16, 64, 2, 7, gate="dam")
     >>> x, edge_index = torch.randn(3, 16), torch.tensor([[0, 1, 1, 2], [1, 0, 2, 1]])
@@ -51,7 +51,7 @@ class GCN(Encoder):
 
     @property
     def adjacency_kind(self) -> str:
-        conv = self.convs[0]
+        conv = self.conv(0)
         if not conv.normalize:
             return "gcn (not normalised)"
         improved = ", improved" if conv.improved else ""
@@ -60,7 +60,7 @@ class GCN(Encoder):
     def prepare_matrix(
         self, edge_index: Tensor, edge_weight: Tensor | None, num_nodes: int, dtype: torch.dtype
     ) -> CSRMatrix:
-        conv = self.convs[0]
+        conv = self.conv(0)
         if not conv.normalize:
             return summed_adjacency(edge_index, edge_weight, num_nodes, dtype=dtype)
         return normalised_adjacency(
@@ -72,13 +72,13 @@ class GCN(Encoder):
             self_loops=bool(conv.add_self_loops),
         )
 
-    def convolve(self, conv: nn.Module, x: Tensor | CSRMatrix, adjacency: Adjacency) -> Tensor:
-        out = adjacency.matrix @ apply_linear(conv.lin, x)  # type: ignore[arg-type]
-        return out if conv.bias is None else out + conv.bias  # type: ignore[operator]
+    def convolve(self, conv: MessagePassing, x: Tensor | CSRMatrix, adjacency: Adjacency) -> Tensor:
+        out = adjacency.matrix @ apply_linear(conv.lin, x)
+        return out if conv.bias is None else out + conv.bias
 
     def conv_multiply_adds(
-        self, conv: nn.Module, *, num_nodes: int, input_entries: int, num_messages: int
+        self, conv: MessagePassing, *, num_nodes: int, input_entries: int, num_messages: int
     ) -> int:
         del num_nodes
-        width: int = conv.out_channels  # type: ignore[assignment]
+        width: int = conv.out_channels
         return cost.gcn_layer(input_entries, num_messages, width)

@@ -24,9 +24,9 @@ class GraphSAGE(Encoder):
     .. math::
         \mathrm{conv}(h)_i = W_1 \, \mathrm{aggr}_{j \to i} h_j + b + W_2 h_i
 
-    Arguments: see `Encoder`; further ones go to `torch_geometric.nn.SAGEConv`. On a prepared
-    adjacency, with "mean" or "sum", W₁ is applied before the aggregation, which is the same and
-    aggregates at the narrow side.
+    Arguments: see `graphdam.nn.stack.ConvStack`; further ones go to
+    `torch_geometric.nn.SAGEConv`. On a prepared adjacency, with "mean" or "sum", W₁ is applied
+    before the aggregation, which is the same and aggregates at the narrow side.
 
     >>> GraphSAGE(16, 64, 2, 7, gate="dam").widths
     [64]
@@ -42,7 +42,7 @@ class GraphSAGE(Encoder):
         del to_out
         return SAGEConv(in_channels, out_channels, **kwargs)
 
-    def check_conv(self, conv: nn.Module) -> None:
+    def check_conv(self, conv: MessagePassing) -> None:
         check_aggregation(conv.aggr)
         for option, why in {
             "normalize": "divides by the norm over all channels",
@@ -56,43 +56,44 @@ class GraphSAGE(Encoder):
 
     @property
     def adjacency_kind(self) -> str:
-        return f"graphsage ({self.convs[0].aggr})"
+        return f"graphsage ({self.conv(0).aggr})"
 
     @property
     def _is_linear(self) -> bool:
         """Whether transforming and aggregating commute."""
-        return self.convs[0].aggr in ("mean", "sum", "add")
+        return self.conv(0).aggr in ("mean", "sum", "add")
 
     def prepare_matrix(
         self, edge_index: Tensor, edge_weight: Tensor | None, num_nodes: int, dtype: torch.dtype
     ) -> CSRMatrix:
         del edge_weight  # SAGEConv takes none
-        if self.convs[0].aggr == "mean":
+        if self.conv(0).aggr == "mean":
             return mean_adjacency(edge_index, num_nodes, dtype=dtype)
         return summed_adjacency(edge_index, None, num_nodes, dtype=dtype)
 
-    def convolve(self, conv: nn.Module, x: Tensor | CSRMatrix, adjacency: Adjacency) -> Tensor:
+    def convolve(self, conv: MessagePassing, x: Tensor | CSRMatrix, adjacency: Adjacency) -> Tensor:
         is_plain = not conv.project and not conv.normalize
         if not (self._is_linear and is_plain):
             dense = x.to_dense() if isinstance(x, CSRMatrix) else x
-            return conv(dense, adjacency.edge_index())  # type: ignore[no-any-return]
-        lin_l: nn.Module = conv.lin_l  # type: ignore[assignment]
+            out: Tensor = conv(dense, adjacency.edge_index())
+            return out
+        lin_l: Any = conv.lin_l
         if isinstance(x, CSRMatrix):
-            transformed = x @ lin_l.weight.t()  # type: ignore[operator]
+            transformed = x @ lin_l.weight.t()
         else:
-            transformed = nn.functional.linear(x, lin_l.weight)  # type: ignore[arg-type]
+            transformed = nn.functional.linear(x, lin_l.weight)
         out = adjacency.matrix @ transformed
         if lin_l.bias is not None:
-            out = out + lin_l.bias  # type: ignore[operator]
+            out = out + lin_l.bias
         if conv.root_weight:
-            out = out + apply_linear(conv.lin_r, x)  # type: ignore[arg-type]
+            out = out + apply_linear(conv.lin_r, x)
         return out
 
     def conv_multiply_adds(
-        self, conv: nn.Module, *, num_nodes: int, input_entries: int, num_messages: int
+        self, conv: MessagePassing, *, num_nodes: int, input_entries: int, num_messages: int
     ) -> int:
         del num_nodes
-        width: int = conv.out_channels  # type: ignore[assignment]
+        width: int = conv.out_channels
         return cost.graphsage_layer(
             input_entries, num_messages, width, root_weight=bool(conv.root_weight)
         )

@@ -1,57 +1,21 @@
-"""How an encoder's layers hang together: widths by layer, and its channel groups."""
+"""How an encoder's layers hang together: its channel groups."""
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from torch import nn
 
-from graphdam.compaction import ChannelGroup, Consumer, num_outputs
-from graphdam.errors import SettingsError
+from graphdam.compaction import ChannelGroup, Consumer
 
 if TYPE_CHECKING:
-    from graphdam.nn.encoder import Encoder
+    from graphdam.nn.stack import ConvStack
 
 OUTPUT = "output"
 """Name of the group of the output's channels."""
 
 
-def hidden_widths(
-    hidden_channels: int | Sequence[int],
-    num_layers: int,
-    *,
-    out_channels: int | None,
-    jk: str | None,
-) -> list[int]:
-    """One width for every layer whose width is free.
-
-    Raises:
-        SettingsError: not one positive width a layer, or unequal ones where they are tied.
-    """
-    if num_layers < 1:
-        raise SettingsError(f"num_layers must be at least 1, received {num_layers}.")
-    count = num_layers - 1 if out_channels is not None and jk is None else num_layers
-    if isinstance(hidden_channels, int):
-        widths = [hidden_channels] * count
-        given = [hidden_channels]
-    else:
-        widths = given = [int(width) for width in hidden_channels]
-    if len(widths) != count or any(width < 1 for width in given):
-        raise SettingsError(
-            f"hidden_channels must be one positive number, or a list of {count} (one for each of "
-            f"the layers whose width is free); received {hidden_channels!r}."
-        )
-    if jk in ("max", "lstm") and len(set(widths)) > 1:
-        raise SettingsError(
-            f"jk='{jk}' compares the layers channel by channel, so all hidden_channels must be "
-            f"equal; received {widths}. jk='cat' takes unequal ones."
-        )
-    return widths
-
-
-def channel_groups(encoder: Encoder) -> list[ChannelGroup]:
+def channel_groups(encoder: ConvStack) -> list[ChannelGroup]:
     """The groups of an encoder, hidden layers first, the output last.
 
     A layer's channels are read by the next convolution, and by the last linear map where there
@@ -115,13 +79,3 @@ def _tie(groups: list[ChannelGroup], *, lstm: bool) -> ChannelGroup:
 
 def _gate_path(index: int | None) -> str | None:
     return None if index is None else f"gates.{index}"
-
-
-def conv_width(conv: nn.Module) -> int:
-    """Columns of a convolution's output."""
-    return num_outputs(conv)
-
-
-def takes_batch(norm: nn.Module) -> bool:
-    """Whether a norm wants to know which graph each node belongs to."""
-    return not isinstance(norm, nn.Identity) and "batch" in inspect.signature(norm.forward).parameters

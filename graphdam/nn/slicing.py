@@ -137,9 +137,7 @@ def _(layer: GATConv | GATv2Conv, keep: Tensor, scale: Tensor) -> GATConv | GATv
 
 @slice_out.register(GATConv)
 @slice_out.register(GATv2Conv)
-def _(
-    layer: GATConv | GATv2Conv, keep: Tensor, scale: Tensor | None = None
-) -> GATConv | GATv2Conv:
+def _(layer: GATConv | GATv2Conv, keep: Tensor, scale: Tensor | None = None) -> GATConv | GATv2Conv:
     r"""Rows of all heads, with the inner gate folded into the linear maps.
 
     The inner gate's values g are constant factors of the transformed features, so they become

@@ -20,6 +20,7 @@ EncoderType = TypeVar("EncoderType", bound="Encoder")
 
 
 def plan(encoder: Encoder, keep: Mapping[str, Tensor] | None = None) -> CompactionPlan:
+    """What `compact` will do; `keep` as there."""
     return plan_compaction(encoder, encoder.channel_groups(), keep=keep)
 
 

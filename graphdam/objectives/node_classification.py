@@ -62,7 +62,10 @@ class NodeClassification(Objective):
     def imitation(self, outputs: Tensor, taught: Tensor) -> Tensor:
         if self.task == "multiclass":
             return F.kl_div(
-                outputs.log_softmax(-1), taught.log_softmax(-1), reduction="batchmean", log_target=True
+                outputs.log_softmax(-1),
+                taught.log_softmax(-1),
+                reduction="batchmean",
+                log_target=True,
             )
         yes, log_yes, log_no = taught.sigmoid(), F.logsigmoid(taught), F.logsigmoid(-taught)
         divergence = yes * (log_yes - F.logsigmoid(outputs))

@@ -35,7 +35,9 @@ class Checkpoint:
 
 def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Replace the checkpoint at `path`; a kill or a full disk leaves the previous one whole."""
-    tensors = {name: value.detach().cpu().contiguous() for name, value in checkpoint.tensors.items()}
+    tensors = {
+        name: value.detach().cpu().contiguous() for name, value in checkpoint.tensors.items()
+    }
     header = {
         "format": FORMAT,
         "graphdam_version": __version__,
@@ -68,6 +70,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
 
 def module_tensors(prefix: str, module: nn.Module) -> dict[str, Tensor]:
+    """A module's parameters and buffers by their names below `prefix`."""
     return {f"{prefix}/{name}": value for name, value in module.state_dict().items()}
 
 
@@ -81,6 +84,7 @@ def optimiser_tensors(prefix: str, optimiser: torch.optim.Optimizer) -> dict[str
 
 
 def restore_optimiser(optimiser: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    """The inverse of `optimiser_tensors`, given what stood below its prefix."""
     state: dict[int, dict[str, Tensor]] = {}
     for key, value in tensors.items():
         index, name = key.split("/")

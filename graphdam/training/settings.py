@@ -27,9 +27,13 @@ class Settings(BaseModel):
     dataset: str = Field("digits", description="Name of a graph, or path of your own.")
     split: str | None = Field(None, description="Kind of split; None for the data set's own.")
     seeds: tuple[int, ...] = Field((0,), description="One training run for each.")
-    device: str = Field("auto", description="cpu, cuda, cuda:1 …; auto takes a GPU if there is one.")
+    device: str = Field(
+        "auto", description="cpu, cuda, cuda:1 …; auto takes a GPU if there is one."
+    )
     threads: int | None = Field(
-        None, ge=1, description="CPU threads; None for 1 on small graphs and all cores on large ones."
+        None,
+        ge=1,
+        description="CPU threads; None for 1 on small graphs and all cores on large ones.",
     )
 
     model: Literal["gcn", "graphsage", "gat"] = Field("gcn", description="The encoder.")
@@ -54,7 +58,8 @@ class Settings(BaseModel):
     start_width: int = Field(64, ge=1, description="Hidden width at which the gated model starts.")
     min_width: int = Field(2, ge=1, description="Channels that stay open in every layer.")
     target_width: tuple[int, ...] | None = Field(
-        None, description="An exact final width (one number, or one a hidden layer), not a learnt one."
+        None,
+        description="An exact final width (one number, or one a hidden layer), not a learnt one.",
     )
     gated_dropout: float = Field(
         0.0, ge=0, lt=1, description="Dropout after hidden layers, gated model."

@@ -324,11 +324,8 @@ def test_a_gate_before_the_norm_cannot_be_compacted_exactly() -> None:
 def test_norms_that_mix_channels_are_refused(norm: nn.Module) -> None:
     model = nn.Sequential(nn.Linear(5, 4), norm, DAMGate(4, initial_offset=-2.0), nn.Linear(4, 3))
     group = ChannelGroup("hidden", 4, ("0",), (Consumer("3"),), ("1",), gate="2")
-    over = (
-        "each row over all channels"
-        if isinstance(norm, nn.LayerNorm)
-        else "over groups of channels"
-    )
+    name = type(norm).__name__
+    over = {"LayerNorm": "each row over all channels", "GroupNorm": "over groups of channels"}
     with pytest.raises(InexactError) as caught:
         compact_model(model, [group])
     assert str(caught.value) == (

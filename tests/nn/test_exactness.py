@@ -471,7 +471,8 @@ class MessageNormLike(nn.Module):
     """A norm that nobody has heard of."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return x / x.norm(dim=-1, keepdim=True)
+        out: Tensor = x / x.norm(dim=-1, keepdim=True)
+        return out
 
 
 def test_a_hand_made_mixing_activation_is_refused() -> None:

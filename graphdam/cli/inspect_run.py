@@ -1,0 +1,137 @@
+"""`graphdam evaluate | embed | info`: what can be asked of a finished run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from graphdam.cli.output import DataRoot, Debug, Json, Output, Quiet
+from graphdam.errors import SettingsError
+
+if TYPE_CHECKING:
+    from graphdam.serving import LoadedRun
+
+Run = Annotated[str, typer.Argument(metavar="RUN", help="The folder that graphdam train wrote.")]
+OtherGraph = Annotated[
+    str | None,
+    typer.Option("--graph", help="Another graph with the same features: a name or a file."),
+]
+
+
+def evaluate(
+    run: Run,
+    graph: OtherGraph = None,
+    data_root: DataRoot = None,
+    json_: Json = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Score a run's compact model again, on the run's graph or on another one."""
+    from rich.table import Table
+
+    from graphdam.serving import score_run
+
+    output = Output(json=json_, quiet=quiet or json_)
+    loaded = _load(run, graph, data_root)
+    scores = score_run(loaded)
+    output.document({"run": run, "graph": loaded.graph.name, **scores})
+    table = Table(title=f"{loaded.graph.name}, {loaded.graph.split_name} split")
+    for column in ("", *scores["scores"]):
+        table.add_column(column, justify="right" if column else "left")
+    metric = scores["metric"].replace("_", "-").upper() if "auc" in scores["metric"] else "accuracy"
+    table.add_row(f"{metric} (%)", *(f"{100 * value:.1f}" for value in scores["scores"].values()))
+    output.results.print(table)
+    output.results.print(
+        f"widths {scores['widths']}, {scores['parameters']:,} parameters, "
+        f"{scores['multiply_adds']:,} multiply-adds",
+        highlight=False,
+    )
+
+
+def embed(
+    run: Run,
+    out: Annotated[
+        str | None,
+        typer.Option(help="File to write: .npy, .npz or .csv; by default embedding.npy in RUN."),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a file that is there.")
+    ] = False,
+    graph: OtherGraph = None,
+    data_root: DataRoot = None,
+    json_: Json = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Write the node embeddings of a run's compact model, one row a node."""
+    from graphdam.serving import embed_run, write_embedding
+
+    output = Output(json=json_, quiet=quiet or json_)
+    path = Path(out) if out is not None else Path(run) / "embedding.npy"
+    if path.exists() and not overwrite:
+        raise SettingsError(
+            f"{path} exists: --overwrite replaces it, or choose another file with --out."
+        )
+    embedding = embed_run(_load(run, graph, data_root))
+    write_embedding(embedding, path)
+    rows, columns = embedding.shape
+    output.document({"run": run, "file": str(path), "nodes": rows, "dimensions": columns})
+    output.results.print(f"{rows:,} nodes × {columns} dimensions → {path}", highlight=False)
+
+
+def info(
+    run: Run,
+    json_: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Show what a run was, what it found, and the layers of its compact model."""
+    from graphdam.nn import Encoder
+    from graphdam.report import before_after, caption, deviation_line, read_record, to_rich
+    from graphdam.training.run_folder import RunFolder
+
+    output = Output(json=json_)
+    folder = RunFolder.open(Path(run))
+    settings = folder.settings().model_dump(mode="json")
+    console = output.results
+    if not folder.is_finished:
+        output.document({"run": run, "finished": False, "settings": settings})
+        console.print(
+            f"{run} has not finished: graphdam train --out {run} --resume continues it.",
+            highlight=False,
+        )
+        return
+    record = read_record(folder.path)
+    encoder = Encoder.from_pretrained(folder.model)
+    layers = _layers(encoder.state_dict())
+    output.document(
+        {
+            "run": run,
+            "finished": True,
+            "settings": settings,
+            "result": record.model_dump(mode="json"),
+            "layers": layers,
+        }
+    )
+    console.print(to_rich(before_after(record), title=f"{run}: {record.command}"))
+    console.print(deviation_line(record) or "", style="dim", highlight=False)
+    console.print(caption([record]), style="dim", highlight=False)
+    console.print(f"\n{encoder!r}, from seed {record.model_seed}", highlight=False)
+    for name, shape in layers.items():
+        console.print(f"  {name:28} {' × '.join(map(str, shape))}", highlight=False)
+    console.print(
+        f"\nIn Python: graphdam.{type(encoder).__name__}.from_pretrained('{folder.model}')",
+        highlight=False,
+    )
+
+
+def _load(run: str, graph: str | None, data_root: str | None) -> LoadedRun:
+    from graphdam.serving import load_run
+
+    root = None if data_root is None else Path(data_root)
+    return load_run(Path(run), graph=graph, data_root=root)
+
+
+def _layers(state: dict[str, Any]) -> dict[str, list[int]]:
+    return {name: list(value.shape) for name, value in state.items() if value.dim() > 0}

@@ -1,0 +1,206 @@
+"""`graphdam train`: one run from a data set to a compact model."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from graphdam.cli.output import DataRoot, Debug, Json, Output, Quiet
+from graphdam.errors import SettingsError
+
+if TYPE_CHECKING:
+    from graphdam.report import RunRecord
+    from graphdam.training import Settings
+
+
+def train(
+    dataset: Annotated[
+        str | None,
+        typer.Option(help="digits, karate, sbm (no download), cora, citeseer, pubmed, photo …"),
+    ] = None,
+    graph: Annotated[
+        str | None,
+        typer.Option(help="Your own graph instead: a .npz, a .graphml, or a folder of CSV."),
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="gcn, graphsage or gat.")] = None,
+    recipe: Annotated[
+        str,
+        typer.Option(
+            help="default (DAM beside a wide teacher), paper (plain DAM) or wide (no gates)."
+        ),
+    ] = "default",
+    target_width: Annotated[
+        str | None,
+        typer.Option(help="End at exactly this hidden width; one number, or one a layer: 16,8."),
+    ] = None,
+    seeds: Annotated[
+        int | None, typer.Option(min=1, help="Train seeds 0 … N−1 and report their mean.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Train this one seed.")] = None,
+    split: Annotated[
+        str | None, typer.Option(help="Kind of split, where a data set has several.")
+    ] = None,
+    objective: Annotated[str | None, typer.Option(help="node-classification.")] = None,
+    hidden_channels: Annotated[
+        int | None, typer.Option(help="Hidden width of the wide model.")
+    ] = None,
+    num_layers: Annotated[int | None, typer.Option(help="Number of graph convolutions.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Full-batch training steps.")] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Any other setting; may be repeated."),
+    ] = None,
+    out: Annotated[
+        str | None, typer.Option(help="Run folder; by default a new one under runs/.")
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the run that --out holds.")
+    ] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue an interrupted run where it stopped.")
+    ] = False,
+    data_root: DataRoot = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1 … or auto.")] = None,
+    threads: Annotated[int | None, typer.Option(help="CPU threads.")] = None,
+    json_: Json = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Train a gated encoder, learn its widths, hand back the smaller model.
+
+    Leaves a run folder with settings.json, history.jsonl, result.json, figures/ and model/, which
+    graphdam.GCN.from_pretrained loads. Without --dataset it trains on digits, which needs no
+    download.
+    """
+    output = Output(json=json_, quiet=quiet or json_)
+    if graph is not None and dataset is not None:
+        raise SettingsError(
+            f"Both --dataset {dataset} and --graph {graph} were given: a run is about one graph, "
+            f"so leave one of them out."
+        )
+    if seeds is not None and seed is not None:
+        raise SettingsError(
+            f"Both --seeds {seeds} (seeds 0 … {seeds - 1}) and --seed {seed} were given: leave one "
+            f"of them out."
+        )
+    given: dict[str, Any] = {
+        "dataset": None if graph is None and dataset is None else graph or dataset,
+        "model": model,
+        "target_width": _widths(target_width),
+        "seeds": tuple(range(seeds)) if seeds is not None else None if seed is None else (seed,),
+        "split": split,
+        "objective": objective,
+        "hidden_channels": hidden_channels,
+        "num_layers": num_layers,
+        "epochs": epochs,
+        "device": device,
+        "threads": threads,
+    }
+    given = {name: value for name, value in given.items() if value is not None}
+    given.update(_assignments(set_ or []))
+    if graph is not None and not Path(graph).exists():
+        raise SettingsError(
+            f"--graph {graph} does not exist: name a .npz or .graphml file, or a folder with "
+            f"edges.csv and nodes.csv."
+        )
+    _train(given, recipe, out=out, overwrite=overwrite, resume=resume, root=data_root, to=output)
+
+
+def _train(
+    given: dict[str, Any],
+    recipe: str,
+    *,
+    out: str | None,
+    overwrite: bool,
+    resume: bool,
+    root: str | None,
+    to: Output,
+) -> None:
+    from graphdam.cli.progress import TrainingProgress
+    from graphdam.pipeline import run
+    from graphdam.training import Settings
+    from graphdam.training.run_folder import RunFolder
+
+    if resume and overwrite:
+        raise SettingsError("--resume keeps a run and --overwrite discards it: give one of them.")
+    if resume and out is not None and not given and Path(out).exists():
+        settings = RunFolder.open(Path(out)).settings()
+    else:
+        settings = Settings.of(recipe, **given)
+    folder = Path(out) if out is not None else _default_folder(settings, resume=resume)
+    command = shlex.join(["graphdam", *sys.argv[1:]])
+    with TrainingProgress(settings, to.progress) as progress:
+        record = run(
+            settings,
+            folder,
+            data_root=None if root is None else Path(root),
+            overwrite=overwrite,
+            resume=resume,
+            command=command,
+            observer=progress.observer,
+        )
+    _show(record, folder, to)
+
+
+def _default_folder(settings: Settings, *, resume: bool) -> Path:
+    """runs/<data set>-<model>-<recipe>, with a number behind it where that is taken."""
+    name = "-".join([Path(settings.dataset).stem.lower(), settings.model, settings.recipe])
+    if settings.target_width is not None:
+        name += "-" + "x".join(map(str, settings.target_width))
+    folder, number = Path("runs") / name, 2
+    while folder.exists():
+        if resume and not (folder / "result.json").exists():
+            return folder
+        folder, number = Path("runs") / f"{name}-{number}", number + 1
+    if resume:
+        raise SettingsError(
+            f"There is no interrupted run at runs/{name}: name the one to continue with --out, or "
+            f"leave --resume out to begin it."
+        )
+    return folder
+
+
+def _show(record: RunRecord, folder: Path, to: Output) -> None:
+    from graphdam.report import before_after, deviation_line, to_rich
+
+    to.document({"run": str(folder), **record.model_dump(mode="json")})
+    console = to.results
+    title = f"{record.dataset} · {record.model} · {record.recipe} · {record.split} split"
+    console.print(to_rich(before_after(record), title=title))
+    line = deviation_line(record)
+    if line is not None:
+        console.print(line, style="dim", highlight=False)
+    for note in record.notes:
+        console.print(f"Note: {note}.", style="yellow", highlight=False)
+    console.print(f"\nRun: {folder}", highlight=False)
+    console.print(f"Next: graphdam embed {folder}   graphdam info {folder}", highlight=False)
+
+
+def _widths(text: str | None) -> tuple[int, ...] | None:
+    if text is None:
+        return None
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise SettingsError(
+            f"--target-width takes one number or one a layer, as in 16 or 16,8; received '{text}'."
+        ) from None
+
+
+def _assignments(texts: list[str]) -> dict[str, Any]:
+    """NAME=VALUE pairs; a value is read as JSON where it is JSON, else as text."""
+    values: dict[str, Any] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise SettingsError(f"--set takes NAME=VALUE, as in --set lr=0.02; received '{text}'.")
+        try:
+            values[name.strip()] = json.loads(value)
+        except ValueError:
+            values[name.strip()] = None if value in ("None", "none") else value
+    return values

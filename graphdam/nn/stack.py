@@ -1,0 +1,377 @@
+"""A stack of graph convolutions with gates: how it is built and what it computes."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch_geometric.nn import MessagePassing
+from torch_geometric.nn.models.basic_gnn import BasicGNN
+from torch_geometric.nn.resolver import activation_resolver
+from torch_geometric.utils import is_torch_sparse_tensor, to_edge_index, trim_to_layer
+
+from graphdam.data.csr import CSRMatrix
+from graphdam.data.dropout import Dropout
+from graphdam.errors import SettingsError
+from graphdam.gates import Gate
+from graphdam.nn.adjacency import Adjacency
+from graphdam.nn.gating import add_gates
+from graphdam.nn.layers import hidden_widths, make_jumping_knowledge, make_norm, takes_batch
+
+
+class ConvStack(nn.Module, ABC):
+    r"""A stack of graph convolutions whose layers learn how wide they have to be.
+
+    Layer l computes :math:`H_l = g_l \odot \sigma(\mathrm{norm}(\mathrm{conv}(H_{l-1})))` with
+    the gate :math:`g_l` as its last step (dropout may follow), so that a closed channel reaches
+    every reader as zero and can be removed. Arguments, their order and `forward` are those of
+    `torch_geometric.nn.models.BasicGNN`; the keyword-only ones are added.
+
+    Args:
+        in_channels: features of a node.
+        hidden_channels: width of every hidden layer, or a list with one width a layer.
+        num_layers: number of convolutions.
+        out_channels: outputs of a node; None to end with the last hidden width.
+        dropout: probability after every hidden layer (and on attention weights, in GAT).
+        act: activation, by PyG's names or as a callable.
+        act_first: activation before the norm instead of after it.
+        act_kwargs: arguments of the activation.
+        norm: normalisation, by PyG's names or as a callable.
+        norm_kwargs: arguments of the norm.
+        jk: jumping knowledge: None, "last", "cat", "max" or "lstm"; "max" and "lstm" tie the
+            hidden layers to one shared gate.
+        gate: None for a plain encoder, "dam" for a DAM gate on every hidden layer.
+        gate_output: gate the output embedding too.
+        gate_kwargs: arguments of the gates, see `graphdam.gates.DAMGate`.
+        output_is_embedding: whether `embed` returns the output; by default, if `out_channels` is
+            None or `gate_output` is set. Otherwise the output is a classifier's, and `embed`
+            returns what the last layer reads.
+        lstm_channels: hidden size of the LSTM of `jk="lstm"`, where it is not PyG's.
+        kwargs: arguments of the convolution.
+
+    Shapes: `x` [N, in_channels] → [N, out_channels].
+
+    Raises:
+        SettingsError: widths that do not fit the number of layers, an unknown name.
+        InexactError: with gates, a norm, activation or option that mixes channels.
+    """
+
+    kind: ClassVar[str]
+    supports_edge_weight: ClassVar[bool]
+    supports_edge_attr: ClassVar[bool]
+
+    def __init__(
+        self,
+        in_channels: int,
+        hidden_channels: int | Sequence[int],
+        num_layers: int,
+        out_channels: int | None = None,
+        dropout: float = 0.0,
+        act: str | Callable[[Tensor], Tensor] | None = "relu",
+        act_first: bool = False,
+        act_kwargs: dict[str, Any] | None = None,
+        norm: str | Callable[..., Tensor] | None = None,
+        norm_kwargs: dict[str, Any] | None = None,
+        jk: str | None = None,
+        *,
+        gate: str | None = None,
+        gate_output: bool = False,
+        gate_kwargs: dict[str, Any] | None = None,
+        output_is_embedding: bool | None = None,
+        lstm_channels: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__()
+        if output_is_embedding is None:
+            output_is_embedding = out_channels is None or gate_output
+        self.config: dict[str, Any] = {
+            "in_channels": in_channels,
+            "hidden_channels": hidden_widths(
+                hidden_channels, num_layers, out_channels=out_channels, jk=jk
+            ),
+            "num_layers": num_layers,
+            "out_channels": out_channels,
+            "dropout": dropout,
+            "act": act,
+            "act_first": act_first,
+            "act_kwargs": act_kwargs,
+            "norm": norm,
+            "norm_kwargs": norm_kwargs,
+            "jk": jk,
+            "gate": gate,
+            "gate_output": gate_output,
+            "gate_kwargs": gate_kwargs,
+            "output_is_embedding": output_is_embedding,
+            "lstm_channels": lstm_channels,
+            **kwargs,
+        }
+        if not isinstance(in_channels, int) or in_channels < 1:
+            raise SettingsError(
+                f"in_channels must be the number of features of a node, at least 1; received "
+                f"{in_channels!r}. Lazy (-1) and bipartite inputs are not supported."
+            )
+        self.in_channels = in_channels
+        self.hidden_channels: list[int] = self.config["hidden_channels"]
+        self.num_layers = num_layers
+        self.jk_mode = jk
+        self.act_first = act_first
+        self.output_is_embedding = output_is_embedding
+        self.dropout = Dropout(dropout)
+        self.act = activation_resolver(act, **(act_kwargs or {})) if act is not None else None
+
+        sizes = list(self.hidden_channels)
+        if out_channels is not None and jk is None:
+            sizes.append(out_channels)
+        self.out_channels = sizes[-1] if out_channels is None else out_channels
+        self.convs = nn.ModuleList()
+        self.norms = nn.ModuleList()
+        for layer, size in enumerate(sizes):
+            before = in_channels if layer == 0 else sizes[layer - 1]
+            to_out = layer == num_layers - 1 and out_channels is not None and jk is None
+            self.convs.append(self.init_conv(before, size, to_out=to_out, **kwargs))
+            hidden = layer < num_layers - 1 or jk is not None
+            self.norms.append(make_norm(norm, size, norm_kwargs) if hidden else nn.Identity())
+        if jk is not None:
+            if jk != "last":
+                self.jk = make_jumping_knowledge(jk, sizes, lstm_channels)
+            self.lin = nn.Linear(sum(sizes) if jk == "cat" else sizes[-1], self.out_channels)
+
+        self.norm_takes_batch = any(takes_batch(norm) for norm in self.norms)
+
+        self.gates = nn.ModuleList()
+        self.gate_of_layer: list[int | None] = [None] * num_layers
+        self.output_gate: int | None = None
+        if gate is not None:
+            add_gates(self, gate, gate_kwargs or {}, gate_output=gate_output)
+        elif gate_output:
+            raise SettingsError("gate_output=True needs a gate: pass gate='dam' as well.")
+
+    def conv(self, layer: int) -> MessagePassing:
+        """The convolution of a layer."""
+        return self.convs[layer]
+
+    @abstractmethod
+    def init_conv(
+        self, in_channels: int, out_channels: int, *, to_out: bool, **kwargs: Any
+    ) -> MessagePassing:
+        """A plain PyG convolution; `to_out` where it writes the model's output."""
+
+    @abstractmethod
+    def prepare_matrix(
+        self, edge_index: Tensor, edge_weight: Tensor | None, num_nodes: int, dtype: torch.dtype
+    ) -> CSRMatrix:
+        """The structure that `convolve` multiplies with."""
+
+    @abstractmethod
+    def convolve(self, conv: MessagePassing, x: Tensor | CSRMatrix, adjacency: Adjacency) -> Tensor:
+        """What `conv` computes, on a prepared adjacency."""
+
+    @abstractmethod
+    def conv_multiply_adds(
+        self, conv: MessagePassing, *, num_nodes: int, input_entries: int, num_messages: int
+    ) -> int:
+        """Multiply-adds of one convolution, see `graphdam.evaluation.cost`."""
+
+    def gate_conv(self, conv: MessagePassing, gate: Gate) -> None:
+        """Put the gate inside a convolution too, where closed channels act before its end."""
+
+    def check_conv(self, conv: MessagePassing) -> None:
+        """Refuse options of a convolution from which channels cannot be removed exactly."""
+
+    def output_repeats(self, layer: int) -> int:
+        """How often a gate's channels stand side by side in a layer's output: its heads."""
+        del layer
+        return 1
+
+    @property
+    def adjacency_kind(self) -> str:
+        """What an adjacency must have been prepared for to fit this encoder."""
+        return self.kind
+
+    def prepare(
+        self,
+        edge_index: Tensor,
+        edge_weight: Tensor | None = None,
+        *,
+        num_nodes: int | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> Adjacency:
+        """The graph's structure as this encoder multiplies with it, made once for many calls.
+
+        Args:
+            edge_index: int64 [2, E], or a `torch.sparse` adjacency whose row i holds the edges
+                that reach node i.
+            edge_weight: [E], where the encoder supports weights.
+            num_nodes: N, where isolated nodes have higher numbers than any edge tells.
+            dtype: of the entries; by default that of the parameters.
+        """
+        if is_torch_sparse_tensor(edge_index):
+            num_nodes = edge_index.size(0)
+            edge_index, edge_weight = to_edge_index(edge_index)
+        if num_nodes is None:
+            num_nodes = int(edge_index.max()) + 1 if edge_index.numel() else 0
+        dtype = dtype or next(self.parameters()).dtype
+        edge_index = edge_index.as_subclass(Tensor)
+        matrix = self.prepare_matrix(edge_index, edge_weight, num_nodes, dtype)
+        return Adjacency(self.adjacency_kind, matrix)
+
+    def forward(
+        self,
+        x: Tensor | CSRMatrix,
+        edge_index: Tensor | Adjacency,
+        edge_weight: Tensor | None = None,
+        edge_attr: Tensor | None = None,
+        batch: Tensor | None = None,
+        batch_size: int | None = None,
+        num_sampled_nodes_per_hop: list[int] | None = None,
+        num_sampled_edges_per_hop: list[int] | None = None,
+    ) -> Tensor:
+        """The output of every node: [N, out_channels].
+
+        Args:
+            x: node features [N, in_channels], dense, `torch.sparse` or `CSRMatrix`.
+            edge_index: an edge list [2, E], an `EdgeIndex`, a `torch.sparse` adjacency (row i
+                holds the edges that reach node i), or what `prepare` returned: the fast path.
+            edge_weight: [E], where the convolution supports it.
+            edge_attr: [E, D], where the convolution supports it.
+            batch: the graph of every node, for norms that need it.
+            batch_size: the number of graphs.
+            num_sampled_nodes_per_hop: of `NeighborLoader`, to compute no more than is read.
+            num_sampled_edges_per_hop: likewise.
+        """
+        sampled = (num_sampled_nodes_per_hop, num_sampled_edges_per_hop)
+        edges = (edge_index, edge_weight, edge_attr)
+        return self._run(x, edges, (batch, batch_size), sampled, embed=False)
+
+    def embed(
+        self,
+        x: Tensor | CSRMatrix,
+        edge_index: Tensor | Adjacency,
+        edge_weight: Tensor | None = None,
+        edge_attr: Tensor | None = None,
+    ) -> Tensor:
+        """The node embeddings [N, widths[-1]]: the output, or what a classifier's last layer reads.
+
+        With gates, closed channels are columns of zeros; `compact()` removes them.
+        """
+        edges = (edge_index, edge_weight, edge_attr)
+        return self._run(x, edges, (None, None), (None, None), embed=not self.output_is_embedding)
+
+    def _run(
+        self,
+        x: Tensor | CSRMatrix,
+        edges: tuple[Tensor | Adjacency, Tensor | None, Tensor | None],
+        batch: tuple[Tensor | None, int | None],
+        sampled: tuple[list[int] | None, list[int] | None],
+        *,
+        embed: bool,
+    ) -> Tensor:
+        edge_index, edge_weight, edge_attr = edges
+        if isinstance(x, Tensor) and x.layout != torch.strided:
+            x = CSRMatrix.from_torch(x)
+        sparse = isinstance(x, CSRMatrix) or is_torch_sparse_tensor(edge_index)
+        if sparse and isinstance(edge_index, Tensor) and edge_attr is None:
+            edge_index = self.prepare(edge_index, edge_weight, num_nodes=x.size(0))
+        self._check_adjacency(x, edge_index)
+
+        hidden: list[Tensor] = []
+        h: Any = x
+        for layer in range(self.num_layers):
+            is_hidden = layer < self.num_layers - 1 or self.jk_mode is not None
+            if embed and not is_hidden:
+                return h  # type: ignore[no-any-return]
+            if sampled[0] is not None:
+                h, edge_index, value = trim_to_layer(
+                    layer,
+                    sampled[0],
+                    sampled[1],
+                    h,
+                    edge_index,
+                    edge_attr if edge_weight is None else edge_weight,
+                )
+                if edge_weight is not None:
+                    edge_weight = value
+                else:
+                    edge_attr = value
+            h = self._conv(layer, h, edge_index, edge_weight, edge_attr)
+            if is_hidden:
+                h = self.dropout(self._finish_layer(layer, h, *batch))
+                hidden.append(h)
+        if self.jk_mode is not None:
+            h = self.jk(hidden) if hasattr(self, "jk") else h
+            if embed:
+                return h  # type: ignore[no-any-return]
+            h = self.lin(h)
+        return self._gate_output(h)
+
+    def _conv(
+        self,
+        layer: int,
+        x: Tensor | CSRMatrix,
+        edge_index: Tensor | Adjacency,
+        edge_weight: Tensor | None,
+        edge_attr: Tensor | None,
+    ) -> Tensor:
+        conv = self.conv(layer)
+        if isinstance(edge_index, Adjacency):
+            return self.convolve(conv, x, edge_index)
+        if self.supports_edge_weight:
+            return conv(x, edge_index, edge_weight=edge_weight)  # type: ignore[no-any-return]
+        if self.supports_edge_attr:
+            return conv(x, edge_index, edge_attr=edge_attr)  # type: ignore[no-any-return]
+        return conv(x, edge_index)  # type: ignore[no-any-return]
+
+    def _finish_layer(
+        self, layer: int, h: Tensor, batch: Tensor | None = None, batch_size: int | None = None
+    ) -> Tensor:
+        """Norm, activation and gate of a hidden layer."""
+        if self.act is not None and self.act_first:
+            h = self.act(h)
+        norm = self.norms[layer]
+        h = norm(h, batch, batch_size) if self.norm_takes_batch else norm(h)
+        if self.act is not None and not self.act_first:
+            h = self.act(h)
+        return self._apply_gate(self.gate_of_layer[layer], h)
+
+    def _gate_output(self, h: Tensor) -> Tensor:
+        return self._apply_gate(self.output_gate, h)
+
+    def _apply_gate(self, index: int | None, h: Tensor) -> Tensor:
+        if index is None:
+            return h
+        gate: Gate = self.gates[index]  # type: ignore[assignment]
+        if h.size(-1) == gate.num_channels:
+            return gate(h)  # type: ignore[no-any-return]
+        return gate(h.view(h.size(0), -1, gate.num_channels)).view_as(h)  # type: ignore[no-any-return]
+
+    def _check_adjacency(self, x: Tensor | CSRMatrix, edge_index: Tensor | Adjacency) -> None:
+        if not isinstance(edge_index, Adjacency):
+            return
+        if edge_index.kind != self.adjacency_kind:
+            raise SettingsError(
+                f"This adjacency was prepared for {edge_index.kind}, but the encoder is "
+                f"{self.adjacency_kind}: prepare it with this encoder's own prepare()."
+            )
+        if edge_index.num_nodes != x.size(0):
+            raise SettingsError(
+                f"The adjacency has {edge_index.num_nodes} nodes and x has {x.size(0)} rows: pass "
+                f"num_nodes to prepare() where isolated nodes come last."
+            )
+
+    @torch.no_grad()
+    def inference_per_layer(
+        self, layer: int, x: Tensor, edge_index: Tensor, batch_size: int
+    ) -> Tensor:
+        """One layer's output for the first `batch_size` nodes, as `forward` computes it."""
+        h = self._conv(layer, x, edge_index, None, None)[:batch_size]
+        if layer < self.num_layers - 1 or self.jk_mode is not None:
+            h = self._finish_layer(layer, h)
+        if layer < self.num_layers - 1:
+            return h
+        return self._gate_output(self.lin(h) if self.jk_mode is not None else h)
+
+    # Layer by layer over a NeighborLoader's batches: PyG's own, which calls the method above.
+    inference = BasicGNN.inference

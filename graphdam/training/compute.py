@@ -1,0 +1,49 @@
+"""Where a run computes: its device and its number of threads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from graphdam.data import Graph
+from graphdam.errors import SettingsError
+from graphdam.training.settings import Settings
+
+MANY_NODES = 50_000
+"""From this size on a graph is worth more than one thread."""
+
+
+def choose_device(name: str) -> torch.device:
+    """The device that a setting names.
+
+    Raises:
+        SettingsError: there is none of that name here.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise SettingsError(
+            f"The device '{name}' cannot be used here ({reason}): choose cpu, or auto."
+        ) from None
+    return device
+
+
+@contextmanager
+def threads_for(settings: Settings, graph: Graph) -> Iterator[int]:
+    """Compute with the threads that suit the graph's size, and put the old number back.
+
+    On small graphs the threads of one product wait for each other longer than they work.
+    """
+    before = torch.get_num_threads()
+    threads = settings.threads or (before if graph.num_nodes >= MANY_NODES else 1)
+    torch.set_num_threads(threads)
+    try:
+        yield threads
+    finally:
+        torch.set_num_threads(before)
