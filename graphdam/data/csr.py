@@ -13,7 +13,6 @@ from torch.autograd.function import once_differentiable
 
 from graphdam.data.dropout import drop
 
-
 NARROW = 24
 """Columns from which on a weighted sum of rows beats torch's CSR product on CPU."""
 
@@ -188,13 +187,18 @@ def _multiply(
     if value.numel() == 0:
         return other.new_zeros(shape[0], other.size(1))
     other = other.contiguous()  # the fast kernels take nothing else
-    if other.size(1) < NARROW and other.device.type == "cpu" and torch.backends.mkl.is_available():
+    if other.size(1) < NARROW and other.device.type == "cpu" and _has_mkl():
         _meet_beta_warning()
         rows = torch.sparse_csr_tensor(pointer, column, value, shape, check_invariants=False)
         return rows @ other
     return F.embedding_bag(
         column, other, pointer, mode="sum", per_sample_weights=value, include_last_offset=True
     )
+
+
+@cache
+def _has_mkl() -> bool:
+    return bool(torch.backends.mkl.is_available())  # type: ignore[no-untyped-call]
 
 
 @cache

@@ -10,6 +10,7 @@ from torch_geometric.nn.conv.gcn_conv import gcn_norm
 from torch_geometric.utils import add_self_loops, degree, remove_self_loops
 
 from graphdam.data.csr import CSRMatrix
+from graphdam.errors import SettingsError
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,23 @@ class Adjacency:
     def num_messages(self) -> int:
         """Messages of one layer: edges, added self-loops included."""
         return self.matrix.num_entries
+
+    def check_fits(self, kind: str, num_nodes: int) -> None:
+        """Refuse to be used by another kind of encoder or with another number of nodes.
+
+        Raises:
+            SettingsError: saying which.
+        """
+        if self.kind != kind:
+            raise SettingsError(
+                f"This adjacency was prepared for {self.kind}, but the encoder is {kind}: prepare "
+                f"it with this encoder's own prepare()."
+            )
+        if self.num_nodes != num_nodes:
+            raise SettingsError(
+                f"The adjacency has {self.num_nodes} nodes and x has {num_nodes} rows: pass "
+                f"num_nodes to prepare() where isolated nodes come last."
+            )
 
     def edge_index(self) -> Tensor:
         """The messages as an edge list: int64 [2, num_messages]."""

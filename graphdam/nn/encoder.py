@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from os import PathLike
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch_geometric.nn.models.basic_gnn import BasicGNN
 
-from graphdam.compaction import ChannelGroup, CompactionPlan, num_outputs
+from graphdam.compaction import CompactionPlan, num_outputs
 from graphdam.data.csr import CSRMatrix
 from graphdam.gates import Gate, width_penalty
-from graphdam.nn import layout, pretrained, surgery
+from graphdam.nn import pretrained, surgery
 from graphdam.nn.adjacency import Adjacency
 from graphdam.nn.stack import ConvStack
 
@@ -25,25 +26,27 @@ class Encoder(ConvStack):
     Arguments and shapes: see `ConvStack`.
     """
 
-    @property
-    def widths(self) -> list[int]:
-        """Open channels of every hidden layer, and of the output where it is the embedding."""
-        sizes = list(self.hidden_channels)
-        for layer, index in enumerate(self.gate_of_layer):
-            if index is not None:
-                sizes[layer] = self._gate_width(index) * self.output_repeats(layer)
-        output = self.out_channels
-        if self.output_gate is not None:
-            repeats = 1 if self.jk_mode is not None else self.output_repeats(self.num_layers - 1)
-            output = self._gate_width(self.output_gate) * repeats
-        if not self.output_is_embedding:
-            return sizes
-        is_listed = self.jk_mode is None and self.config["out_channels"] is None
-        return [*(sizes[:-1] if is_listed else sizes), output]
+    classes: ClassVar[dict[str, type[Encoder]]] = {}
+    """Every kind of encoder by its name: what a saved model may name as its class."""
 
-    def _gate_width(self, index: int) -> int:
-        gate: Gate = self.gates[index]  # type: ignore[assignment]
-        return gate.width
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        Encoder.classes[cls.__name__] = cls
+
+    @torch.no_grad()
+    def inference_per_layer(
+        self, layer: int, x: Tensor, edge_index: Tensor, batch_size: int
+    ) -> Tensor:
+        """One layer's output for the first `batch_size` nodes, as `forward` computes it."""
+        h = self._conv(layer, x, edge_index, None, None)[:batch_size]
+        if layer < self.num_layers - 1 or self.jk_mode is not None:
+            h = self._finish_layer(layer, h)
+        if layer < self.num_layers - 1:
+            return h
+        return self._gate_output(self.lin(h) if self.jk_mode is not None else h)
+
+    # Layer by layer over a NeighborLoader's batches: PyG's own, which calls the method above.
+    inference = BasicGNN.inference
 
     def penalty(self) -> Tensor:
         """The mean of the gates' penalties: add it to the loss, times λ."""
@@ -64,10 +67,6 @@ class Encoder(ConvStack):
         if self.jk_mode is not None:
             total += num_nodes * self.lin.in_features * self.lin.out_features
         return total
-
-    def channel_groups(self) -> list[ChannelGroup]:
-        """Which layers write, gate and read each set of channels."""
-        return layout.channel_groups(self)
 
     def compaction_plan(self) -> CompactionPlan:
         """What `compact` will do, printable."""
@@ -122,7 +121,7 @@ class Encoder(ConvStack):
         Raises:
             ModelFileError: nothing there, corrupted, another class or version, other shapes.
         """
-        return pretrained.load_encoder(cls, source)
+        return pretrained.load_encoder(cls, source, known=cls.classes)
 
     def reset_parameters(self) -> None:
         """Fresh weights; gates open."""

@@ -29,7 +29,7 @@ class GatedLinear(nn.Module):
         return self._gate[0]
 
     def reset_parameters(self) -> None:
-        self.linear.reset_parameters()
+        self.linear.reset_parameters()  # type: ignore[operator]
 
     def forward(self, x: Tensor) -> Tensor:
         return self.gate_outputs(self.linear(x))
@@ -44,5 +44,7 @@ def apply_linear(linear: Any, x: Tensor | CSRMatrix) -> Tensor:
         return linear(x)  # type: ignore[no-any-return]
     if isinstance(linear, GatedLinear):
         return linear.gate_outputs(apply_linear(linear.linear, x))
-    out = x @ linear.weight.t()
-    return out if linear.bias is None else out + linear.bias
+    out: Tensor = x @ linear.weight.t()
+    if linear.bias is not None:
+        out = out + linear.bias
+    return out

@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
@@ -14,11 +14,9 @@ from safetensors.torch import load_file, save
 from graphdam._version import __version__
 from graphdam.errors import ModelFileError, SettingsError
 from graphdam.files import write_atomically
+from graphdam.nn.stack import ConvStack
 
-if TYPE_CHECKING:
-    from graphdam.nn.encoder import Encoder
-
-EncoderType = TypeVar("EncoderType", bound="Encoder")
+StackType = TypeVar("StackType", bound=ConvStack)
 
 FORMAT = 1
 """Raised when yesterday's graphdam could not read a file of today."""
@@ -26,7 +24,7 @@ FORMAT = 1
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
 
-def save_encoder(encoder: Encoder, folder: str | os.PathLike[str]) -> None:
+def save_encoder(encoder: ConvStack, folder: str | os.PathLike[str]) -> None:
     """Write both files, weights first: a folder without `config.json` is not a model yet.
 
     Raises:
@@ -52,24 +50,31 @@ def save_encoder(encoder: Encoder, folder: str | os.PathLike[str]) -> None:
     write_atomically(Path(folder) / CONFIG, text)
 
 
-def load_encoder(cls: type[EncoderType], source: str | os.PathLike[str]) -> EncoderType:
+def load_encoder(
+    cls: type[StackType], source: str | os.PathLike[str], *, known: Mapping[str, type[ConvStack]]
+) -> StackType:
     """The encoder in a folder, or in a model repository of the Hugging Face hub.
+
+    Args:
+        cls: what is asked for; a subclass of it will do.
+        source: the folder, or the hub's id.
+        known: the classes that a file may name.
 
     Raises:
         ModelFileError: nothing there, corrupted, another class or version, other shapes.
     """
     folder = _local_folder(source)
     description = _read_config(folder / CONFIG)
-    known = _classes()
     name = description["class"]
-    if name not in known or not issubclass(known[name], cls):
+    kind = known.get(name)
+    if kind is None or not issubclass(kind, cls):
         wanted = cls.__name__ if cls.__name__ in known else "one of " + ", ".join(sorted(known))
         raise ModelFileError(
             f"{folder / CONFIG} holds a {name}, and {wanted} was asked for: load it with "
             f"graphdam.{name}.from_pretrained."
         )
     try:
-        encoder = known[name](**description["config"])
+        encoder = kind(**description["config"])
     except (SettingsError, TypeError, ValueError) as error:
         raise ModelFileError(
             f"{folder / CONFIG} does not describe a {name}: {error} Save the model again."
@@ -93,7 +98,7 @@ def load_encoder(cls: type[EncoderType], source: str | os.PathLike[str]) -> Enco
             f"{folder / WEIGHTS} does not fit {folder / CONFIG}: {_first_mismatch(error)}. The two "
             f"files must come from one save_pretrained call."
         ) from error
-    return encoder.eval()  # type: ignore[return-value]
+    return encoder.eval()
 
 
 def _read_config(path: Path) -> dict[str, Any]:
@@ -141,12 +146,6 @@ def _local_folder(source: str | os.PathLike[str]) -> Path:
         raise ModelFileError(
             f"'{source}' is no folder here and could not be had from the Hugging Face hub: {error}"
         ) from error
-
-
-def _classes() -> dict[str, type[Encoder]]:
-    from graphdam import nn
-
-    return {name: getattr(nn, name) for name in ("GCN", "GraphSAGE", "GAT")}
 
 
 def _is_plain(value: object) -> bool:

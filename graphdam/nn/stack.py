@@ -9,17 +9,19 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 from torch_geometric.nn import MessagePassing
-from torch_geometric.nn.models.basic_gnn import BasicGNN
 from torch_geometric.nn.resolver import activation_resolver
 from torch_geometric.utils import is_torch_sparse_tensor, to_edge_index, trim_to_layer
 
+from graphdam.compaction import ChannelGroup
 from graphdam.data.csr import CSRMatrix
 from graphdam.data.dropout import Dropout
 from graphdam.errors import SettingsError
 from graphdam.gates import Gate
 from graphdam.nn.adjacency import Adjacency
-from graphdam.nn.gating import add_gates
+from graphdam.nn.exactness import check_activation, check_norm
+from graphdam.nn.gating import make_gate
 from graphdam.nn.layers import hidden_widths, make_jumping_knowledge, make_norm, takes_batch
+from graphdam.nn.layout import OUTPUT, Channels, Layout, channel_groups
 
 
 class ConvStack(nn.Module, ABC):
@@ -145,9 +147,58 @@ class ConvStack(nn.Module, ABC):
         self.gate_of_layer: list[int | None] = [None] * num_layers
         self.output_gate: int | None = None
         if gate is not None:
-            add_gates(self, gate, gate_kwargs or {}, gate_output=gate_output)
+            self._add_gates(gate, gate_kwargs or {}, gate_output=gate_output)
         elif gate_output:
             raise SettingsError("gate_output=True needs a gate: pass gate='dam' as well.")
+
+    def _add_gates(self, kind: str, arguments: dict[str, Any], *, gate_output: bool) -> None:
+        """A gate for every group of hidden channels, and for the output where asked."""
+        for group in self.channel_groups():
+            is_output = group.name == OUTPUT
+            if is_output and not gate_output:
+                continue
+            gate, index = make_gate(kind, group.num_channels, arguments), len(self.gates)
+            self.gates.append(gate)
+            if is_output:
+                self.output_gate = index
+            for layer in [int(path[6:]) for path in group.producers if path.startswith("convs.")]:
+                if not is_output:
+                    check_norm(self.norms[layer])
+                    check_activation(self.act, group.num_channels)
+                    self.gate_of_layer[layer] = index
+                self.gate_conv(self.conv(layer), gate)
+        for conv in self.convs:
+            self.check_conv(conv)
+
+    def channel_groups(self) -> list[ChannelGroup]:
+        """Which layers write, gate and read each set of channels."""
+        hidden = [
+            Channels(
+                self.hidden_channels[layer],
+                self.output_repeats(layer),
+                _gate_path(self.gate_of_layer[layer]),
+                normed=not isinstance(self.norms[layer], nn.Identity),
+            )
+            for layer in range(self.num_layers if self.jk_mode is not None else self.num_layers - 1)
+        ]
+        output = None
+        if self.output_is_embedding:
+            repeats = self.output_repeats(self.num_layers - 1) if self.jk_mode is None else 1
+            output = Channels(self.out_channels, repeats, _gate_path(self.output_gate))
+        return channel_groups(Layout(hidden, self.num_layers, self.jk_mode, output))
+
+    @property
+    def widths(self) -> list[int]:
+        """Open channels of every hidden layer, and of the output where it is the embedding."""
+        groups = self.channel_groups()
+        open_channels = [group.num_channels * group.repeats for group in groups]
+        for index, group in enumerate(groups):
+            if group.gate is not None:
+                gate: Gate = self.get_submodule(group.gate)  # type: ignore[assignment]
+                open_channels[index] = gate.width * group.repeats
+        if self.jk_mode in ("max", "lstm"):  # one group stands for all hidden layers
+            return open_channels[:1] * self.num_layers + open_channels[1:]
+        return open_channels
 
     def conv(self, layer: int) -> MessagePassing:
         """The convolution of a layer."""
@@ -275,7 +326,8 @@ class ConvStack(nn.Module, ABC):
         sparse = isinstance(x, CSRMatrix) or is_torch_sparse_tensor(edge_index)
         if sparse and isinstance(edge_index, Tensor) and edge_attr is None:
             edge_index = self.prepare(edge_index, edge_weight, num_nodes=x.size(0))
-        self._check_adjacency(x, edge_index)
+        if isinstance(edge_index, Adjacency):
+            edge_index.check_fits(self.adjacency_kind, x.size(0))
 
         hidden: list[Tensor] = []
         h: Any = x
@@ -347,31 +399,6 @@ class ConvStack(nn.Module, ABC):
             return gate(h)  # type: ignore[no-any-return]
         return gate(h.view(h.size(0), -1, gate.num_channels)).view_as(h)  # type: ignore[no-any-return]
 
-    def _check_adjacency(self, x: Tensor | CSRMatrix, edge_index: Tensor | Adjacency) -> None:
-        if not isinstance(edge_index, Adjacency):
-            return
-        if edge_index.kind != self.adjacency_kind:
-            raise SettingsError(
-                f"This adjacency was prepared for {edge_index.kind}, but the encoder is "
-                f"{self.adjacency_kind}: prepare it with this encoder's own prepare()."
-            )
-        if edge_index.num_nodes != x.size(0):
-            raise SettingsError(
-                f"The adjacency has {edge_index.num_nodes} nodes and x has {x.size(0)} rows: pass "
-                f"num_nodes to prepare() where isolated nodes come last."
-            )
 
-    @torch.no_grad()
-    def inference_per_layer(
-        self, layer: int, x: Tensor, edge_index: Tensor, batch_size: int
-    ) -> Tensor:
-        """One layer's output for the first `batch_size` nodes, as `forward` computes it."""
-        h = self._conv(layer, x, edge_index, None, None)[:batch_size]
-        if layer < self.num_layers - 1 or self.jk_mode is not None:
-            h = self._finish_layer(layer, h)
-        if layer < self.num_layers - 1:
-            return h
-        return self._gate_output(self.lin(h) if self.jk_mode is not None else h)
-
-    # Layer by layer over a NeighborLoader's batches: PyG's own, which calls the method above.
-    inference = BasicGNN.inference
+def _gate_path(index: int | None) -> str | None:
+    return None if index is None else f"gates.{index}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -12,19 +12,17 @@ from torch_geometric.nn import models as stock
 import graphdam.nn.slicing  # noqa: F401  (registers the rules of graph layers)
 from graphdam.compaction import CompactionPlan, apply_plan, num_outputs, plan_compaction
 from graphdam.errors import SettingsError
+from graphdam.nn.stack import ConvStack
 
-if TYPE_CHECKING:
-    from graphdam.nn.encoder import Encoder
-
-EncoderType = TypeVar("EncoderType", bound="Encoder")
+StackType = TypeVar("StackType", bound=ConvStack)
 
 
-def plan(encoder: Encoder, keep: Mapping[str, Tensor] | None = None) -> CompactionPlan:
+def plan(encoder: ConvStack, keep: Mapping[str, Tensor] | None = None) -> CompactionPlan:
     """What `compact` will do; `keep` as there."""
     return plan_compaction(encoder, encoder.channel_groups(), keep=keep)
 
 
-def compact(encoder: EncoderType, keep: Mapping[str, Tensor] | None = None) -> EncoderType:
+def compact(encoder: StackType, keep: Mapping[str, Tensor] | None = None) -> StackType:
     """A plain encoder of the kept widths with the sliced layers' parameters."""
     sliced = apply_plan(encoder, plan(encoder, keep))
     sizes = [num_outputs(conv) for conv in sliced.convs]  # type: ignore[union-attr]
@@ -48,7 +46,7 @@ def compact(encoder: EncoderType, keep: Mapping[str, Tensor] | None = None) -> E
     return small.train(encoder.training)
 
 
-def truncate(encoder: EncoderType, width: int | Sequence[int]) -> EncoderType:
+def truncate(encoder: StackType, width: int | Sequence[int]) -> StackType:
     """A plain encoder that keeps the first channels of every layer.
 
     Raises:
@@ -75,7 +73,7 @@ def truncate(encoder: EncoderType, width: int | Sequence[int]) -> EncoderType:
     return compact(encoder, keep)
 
 
-def _widths_by_group(encoder: Encoder, wanted: Sequence[int]) -> list[int]:
+def _widths_by_group(encoder: ConvStack, wanted: Sequence[int]) -> list[int]:
     """One width a channel group; layers that share one must be cut alike."""
     groups = encoder.channel_groups()
     if len(groups) == len(wanted):
@@ -89,7 +87,7 @@ def _widths_by_group(encoder: Encoder, wanted: Sequence[int]) -> list[int]:
     return [tied[0], *wanted[len(tied) :]]
 
 
-def to_pyg(encoder: Encoder) -> nn.Module:
+def to_pyg(encoder: ConvStack) -> nn.Module:
     """A stock `torch_geometric.nn` model with the outputs of the encoder.
 
     Raises:
@@ -119,7 +117,7 @@ def to_pyg(encoder: Encoder) -> nn.Module:
 
 
 @torch.no_grad()
-def _pad(small: Encoder, wide: Encoder) -> Encoder:
+def _pad(small: ConvStack, wide: ConvStack) -> ConvStack:
     """`wide` with the parameters of `small` where slicing would take them from, 0 elsewhere.
 
     A padded channel may hold anything: the weights that read it are zero. Where each parameter

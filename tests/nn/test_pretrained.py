@@ -208,7 +208,8 @@ CONFIG, WEIGHTS = r"\S*config\.json", r"\S*model\.safetensors"
         ),
         (
             lambda folder: (folder / "config.json").unlink(),
-            r"No model in \S+: config\.json is missing\. A run folder keeps its model in 'model/'\.",
+            r"No model in \S+: config\.json is missing\. A run folder keeps its model in "
+            r"'model/'\.",
         ),
         (
             lambda folder: (folder / "config.json").write_text('{"format": 1,'),
@@ -315,7 +316,7 @@ def test_a_hub_id_without_the_hub(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"act": torch.tanh}, "act"),
         ({"act": nn.ELU()}, "act"),
         ({"norm": nn.BatchNorm1d(8)}, "norm"),
-        ({"act": nn.ELU(), "norm": nn.BatchNorm1d}, "act, norm"),
+        ({"act": nn.ELU(), "norm": nn.BatchNorm1d(8)}, "act, norm"),
     ],
 )
 def test_parts_without_a_name_are_refused_and_nothing_is_written(

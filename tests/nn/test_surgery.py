@@ -66,23 +66,28 @@ def test_the_stock_model_computes_what_the_compact_one_does(
     edge_index: Tensor,
     shake: Callable[..., Any],
 ) -> None:
-    widths, refused, total = itertools.cycle(WIDTHS), 0, 0
+    widths = itertools.cycle(WIDTHS)
     for seed, settings in enumerate(cases()):
         wide = shake(build(kind, arguments, settings), next(widths), seed=seed)
-        small, total = wide.compact(), total + 1
-        try:
-            stock = wide.to_pyg()
-        except SettingsError as error:
-            assert arguments.get("heads") == 2, settings
-            assert "PyG's GAT averages the heads of an output whose width" in str(error)
-            refused += 1
-            continue
-        assert type(stock) is getattr(models, kind.__name__)
+        small = wide.compact()
         label = f"{settings}, widths {wide.widths}"
+        if cannot_be_told(small):
+            with pytest.raises(SettingsError, match=r"PyG's GAT averages the heads of an output"):
+                wide.to_pyg()
+            continue
+        stock = wide.to_pyg()
+        assert type(stock) is getattr(models, kind.__name__)
         assert deviation(small, stock, x, edge_index, relative=True) < EXACT, label
         assert not [name for name in stock.state_dict() if "gate" in name]
         assert not any(type(m).__module__.startswith("graphdam") for m in stock.modules()), label
-    assert refused < total / 8
+
+
+def cannot_be_told(small: Encoder) -> bool:
+    """An output of several heads side by side, narrower than a hidden layer."""
+    if small.config["out_channels"] is not None or small.jk_mode is not None:
+        return False
+    several = small.config.get("heads", 1) > 1 and small.config.get("concat", True)
+    return several and small.out_channels != max(small.hidden_channels)
 
 
 def test_equal_widths_need_no_padding(shake: Callable[..., Any]) -> None:
@@ -126,37 +131,31 @@ except ImportError:
 else:
     raise SystemExit("graphdam could be imported")
 import torch
-saved = torch.load(sys.argv[1], weights_only=False)
-out = saved["model"](saved["x"], saved["edge_index"])
+for saved in torch.load(sys.argv[1], weights_only=False):
+    out = saved["model"](saved["x"], saved["edge_index"])
+    assert torch.equal(out, saved["out"]), "the outputs differ"
 assert not [name for name in sys.modules if name.startswith("graphdam")]
-raise SystemExit(0 if torch.equal(out, saved["out"]) else "the outputs differ")
 """
-
-
-def run_elsewhere(script: str, *arguments: Path, folder: Path) -> None:
-    command = [sys.executable, "-W", "ignore", "-c", script, *map(str, arguments)]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
 
 
 def test_stock_models_run_where_graphdam_is_not_installed(
     x: Tensor, edge_index: Tensor, shake: Callable[..., Any], tmp_path: Path
 ) -> None:
-    class All(nn.Module):
-        """Several models in one file, so that one interpreter start serves them all."""
-
     encoders: list[tuple[Encoder, list[int]]] = [
         (GCN(7, 8, 3, 5, norm="batch_norm", gate="dam"), [3, 5]),
         (GAT(7, 8, 2, 5, heads=2, jk="lstm", gate="dam"), [3]),
         (GraphSAGE(7, 8, 2, jk="cat", gate="dam", gate_output=True), [3, 2]),
     ]
-    stock = torch.nn.ModuleList(shake(encoder, w).eval().to_pyg() for encoder, w in encoders)
-    for index, model in enumerate(stock):
-        path = tmp_path / f"{index}.pt"
+    saved = []
+    for encoder, widths in encoders:
+        model = shake(encoder, widths).eval().to_pyg()
         with torch.no_grad():
             out = model(x, edge_index)
-        torch.save({"model": model, "x": x, "edge_index": edge_index, "out": out}, path)
-        run_elsewhere(WITHOUT_GRAPHDAM, path, folder=tmp_path)
+        saved.append({"model": model, "x": x, "edge_index": edge_index, "out": out})
+    torch.save(saved, tmp_path / "models.pt")
+    command = [sys.executable, "-W", "ignore", "-c", WITHOUT_GRAPHDAM, "models.pt"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
 
 
 # truncate

@@ -1,0 +1,17 @@
+"""No test reads or writes the user's cache, downloads, or shares its one thread with others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+
+@pytest.fixture(autouse=True, scope="session")
+def isolated_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    torch.set_num_threads(1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRAPHDAM_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("GRAPHDAM_OFFLINE", "1")
+        yield
