@@ -261,7 +261,8 @@ class ConvStack(nn.Module, ABC):
         """
         if is_torch_sparse_tensor(edge_index):
             num_nodes = edge_index.size(0)
-            edge_index, edge_weight = to_edge_index(edge_index)
+            entries, edge_weight = to_edge_index(edge_index)
+            edge_index = entries.flip(0)  # rows are targets, and edge lists begin with sources
         if num_nodes is None:
             num_nodes = int(edge_index.max()) + 1 if edge_index.numel() else 0
         dtype = dtype or next(self.parameters()).dtype
@@ -336,18 +337,10 @@ class ConvStack(nn.Module, ABC):
             if embed and not is_hidden:
                 return h  # type: ignore[no-any-return]
             if sampled[0] is not None:
-                h, edge_index, value = trim_to_layer(
-                    layer,
-                    sampled[0],
-                    sampled[1],
-                    h,
-                    edge_index,
-                    edge_attr if edge_weight is None else edge_weight,
-                )
-                if edge_weight is not None:
-                    edge_weight = value
-                else:
-                    edge_attr = value
+                weighted = edge_weight is not None
+                value = edge_weight if weighted else edge_attr
+                h, edge_index, value = trim_to_layer(layer, *sampled, h, edge_index, value)
+                edge_weight, edge_attr = (value, None) if weighted else (None, value)
             h = self._conv(layer, h, edge_index, edge_weight, edge_attr)
             if is_hidden:
                 h = self.dropout(self._finish_layer(layer, h, *batch))

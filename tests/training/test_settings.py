@@ -1,0 +1,143 @@
+"""Is every setting checked, and does every refusal say what to do?"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from graphdam.errors import SettingsError
+from graphdam.training import RECIPES, Settings
+
+SMALL = {"start_width": 16, "hidden_channels": 32, "min_width": 2}
+
+
+def refusal(recipe: str = "default", **given: Any) -> str:
+    with pytest.raises(SettingsError) as caught:
+        Settings.of(recipe, **given)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_is_valid_and_sets_what_it_says(name: str) -> None:
+    settings = Settings.of(name)
+    assert settings.recipe == name
+    assert RECIPES[name].settings.items() <= settings.model_dump().items()
+    assert RECIPES[name].summary.endswith(".")
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_settings_survive_json(name: str) -> None:
+    settings = Settings.of(name, seeds=(3, 1), dataset="karate", lr=0.02, split="random")
+    text = json.dumps(settings.model_dump(mode="json"))
+    assert Settings.of(**json.loads(text)) == settings
+
+
+def test_what_is_given_wins_over_the_recipe() -> None:
+    assert Settings.of("paper", act="tanh").act == "tanh"
+    assert Settings.of("paper").act == "relu"
+
+
+def test_settings_do_not_change() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        Settings.of().epochs = 3  # type: ignore[misc]
+
+
+def test_an_unknown_recipe_lists_the_known_ones() -> None:
+    assert refusal("papre") == (
+        "Unknown recipe 'papre': did you mean 'paper'? Known: default, paper, wide."
+    )
+
+
+def test_an_unknown_setting_suggests_the_near_one_and_lists_all() -> None:
+    message = refusal(epoch=3)
+    assert message.startswith("Unknown setting 'epoch': did you mean 'epochs'? Known: ")
+    assert message.endswith(f"{', '.join(sorted(Settings.model_fields))}.")
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (
+            {"start_width": 64, "hidden_channels": 32},
+            "These settings contradict each other: the teacher's hidden_channels=32 is narrower "
+            "than start_width=64: a teacher is at least as wide as its student.",
+        ),
+        (
+            {**SMALL, "target_width": (0,)},
+            "These settings contradict each other: target_width=0 must lie between 1 and "
+            "start_width=16: channels only close.",
+        ),
+        (
+            {**SMALL, "target_width": (17,)},
+            "These settings contradict each other: target_width=17 must lie between 1 and "
+            "start_width=16: channels only close.",
+        ),
+        (
+            {**SMALL, "target_width": (8, 4), "num_layers": 2},
+            "These settings contradict each other: target_width=8,4 must be one number or one for "
+            "each of the 1 hidden layers.",
+        ),
+        (
+            {"seeds": (1, 2, 1)},
+            "These settings contradict each other: seeds must be one or more different numbers, "
+            "received (1, 2, 1).",
+        ),
+        (
+            {"seeds": ()},
+            "These settings contradict each other: seeds must be one or more different numbers, "
+            "received ().",
+        ),
+        (
+            {"gate_begin": 0.5, "gate_end": 0.25},
+            "These settings contradict each other: gate_end=0.25 lies before gate_begin=0.5: the "
+            "width must have time to move.",
+        ),
+        (
+            {"start_width": 16, "hidden_channels": 32, "min_width": 17},
+            "These settings contradict each other: min_width=17 is above start_width=16: at most "
+            "the start width can stay open.",
+        ),
+        ({"model": "gcnn"}, "Setting model='gcnn': input should be 'gcn', 'graphsage' or 'gat'."),
+        ({"epochs": 0}, "Setting epochs=0: input should be greater than or equal to 1."),
+        ({"lr": -0.1}, "Setting lr=-0.1: input should be greater than 0."),
+        ({"dropout": 1.0}, "Setting dropout=1.0: input should be less than 1."),
+        ({"gate": "l1"}, "Setting gate='l1': input should be 'dam'."),
+    ],
+)
+def test_contradictions_are_refused_in_one_sentence(given: dict[str, Any], message: str) -> None:
+    assert refusal(**given) == message
+
+
+@pytest.mark.parametrize("name", ["lr", "penalty_weight", "imitation_weight", "brake_tolerance"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_numbers_are_finite(name: str, value: float) -> None:
+    assert refusal(**{name: value}).startswith(f"Setting {name}=")
+
+
+def test_a_negative_seed_is_refused() -> None:
+    # the record counts seeds from 0, and would refuse it only when all is trained
+    assert "seeds" in refusal(seeds=(-1,))
+
+
+def test_a_target_for_no_hidden_layer_is_refused() -> None:
+    assert "target_width" in refusal(**SMALL, target_width=(4,), num_layers=1)
+
+
+def test_gates_settings_do_not_bind_a_model_without_gates() -> None:
+    assert Settings.of("wide", hidden_channels=8, start_width=64).gate is None
+
+
+@pytest.mark.parametrize(
+    ("given", "hidden"),
+    [
+        ({"num_layers": 2}, 1),
+        ({"num_layers": 4}, 3),
+        ({"num_layers": 2, "jk": "cat"}, 2),
+        ({"num_layers": 1}, 0),
+    ],
+)
+def test_hidden_layers_are_counted(given: dict[str, Any], hidden: int) -> None:
+    assert Settings.of(**given).num_hidden == hidden

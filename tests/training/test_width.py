@@ -1,0 +1,212 @@
+"""Do gates stand where each epoch wants them, and does the brake hold and release?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import pytest
+
+from graphdam.data import Graph
+from graphdam.errors import SettingsError
+from graphdam.gates import DAMGate
+from graphdam.training import Settings, build_gated
+from graphdam.training.width import WidthControl
+
+MakeSettings = Callable[..., Settings]
+MakeControl = Callable[..., WidthControl]
+
+SCHEDULE = {"epochs": 100, "gate_begin": 0.2, "gate_end": 0.6, "final_steepness": 16.0}
+
+
+@pytest.fixture
+def control(quick: MakeSettings, karate: Graph) -> MakeControl:
+    def make(recipe: str = "default", **given: object) -> WidthControl:
+        settings = quick(recipe, **{**SCHEDULE, **given})
+        return WidthControl(settings, build_gated(settings, karate))
+
+    return make
+
+
+def offset(gate: DAMGate) -> float:
+    return float(gate.offset.detach())
+
+
+def test_the_steepness_grows_by_equal_factors_until_the_width_is_final(
+    control: MakeControl,
+) -> None:
+    control_, found = control(), {}
+    for epoch in range(100):
+        control_.begin_epoch(epoch)
+        found[epoch] = float(control_.gates[0].steepness)
+    assert found[0] == found[20] == 1.0
+    assert found[30] == pytest.approx(2.0)
+    assert found[40] == pytest.approx(4.0)
+    assert found[60] == found[99] == 16.0
+    assert sorted(found.values()) == list(found.values())
+
+
+def test_offsets_learn_between_begin_and_end_only(control: MakeControl) -> None:
+    control_ = control(penalty_weight=0.25)
+    for epoch in range(100):
+        control_.begin_epoch(epoch)
+        moves = 20 <= epoch < 60
+        assert control_.gates[0].offset.requires_grad == moves
+        assert control_.penalty_weight(epoch) == (0.25 if moves else 0.0)
+        assert control_.is_final(epoch) == (epoch >= 60)
+
+
+@pytest.mark.parametrize("start", [-0.001, -1.234, -2.5, -4.9])
+def test_the_final_width_is_frozen_midway_between_two_thresholds(
+    control: MakeControl, start: float
+) -> None:
+    control_ = control()
+    gate = control_.gates[0]
+    gate.set_offset(start)
+    width = gate.width
+    control_.begin_epoch(60)
+    assert gate.width == width
+    step = gate.span / gate.num_channels
+    gate.set_offset(offset(gate) + 0.49 * step)
+    assert gate.width == width
+    gate.set_offset(offset(gate) - 0.98 * step)
+    assert gate.width == width
+
+
+@pytest.mark.parametrize("target", range(1, 17))
+def test_a_target_is_met_exactly_by_the_end_of_the_schedule(
+    control: MakeControl, target: int
+) -> None:
+    control_ = control(target_width=(target,))
+    gate, widths = control_.gates[0], []
+    for epoch in range(100):
+        control_.begin_epoch(epoch)
+        control_.end_step()
+        widths.append(gate.width)
+        assert not gate.offset.requires_grad
+        assert control_.penalty_weight(epoch) == 0.0
+    assert widths[:21] == [16] * 21
+    assert widths[60:] == [target] * 40
+    assert widths == sorted(widths, reverse=True)
+
+
+@pytest.mark.parametrize("recipe", ["default", "paper"])
+def test_a_target_is_met_where_the_schedule_ends_with_the_run(
+    control: MakeControl, recipe: str
+) -> None:
+    control_ = control(recipe, epochs=20, gate_begin=0.0, gate_end=1.0, target_width=(3,))
+    for epoch in range(20):
+        control_.begin_epoch(epoch)
+    assert control_.is_final(19)
+    assert control_.gates[0].width == 3
+
+
+def test_every_layer_has_its_own_target(control: MakeControl) -> None:
+    control_ = control(num_layers=4, target_width=(8, 3, 1))
+    control_.begin_epoch(60)
+    assert [gate.width for gate in control_.gates] == [8, 3, 1]
+    control_ = control(num_layers=4, target_width=(5,))
+    control_.begin_epoch(60)
+    assert [gate.width for gate in control_.gates] == [5, 5, 5]
+
+
+def test_heads_share_the_targets_channels(control: MakeControl) -> None:
+    control_ = control(model="gat", heads=4, target_width=(8,))
+    control_.begin_epoch(60)
+    assert [gate.width for gate in control_.gates] == [2]
+    with pytest.raises(SettingsError) as caught:
+        control(model="gat", heads=4, target_width=(6,))
+    assert str(caught.value) == (
+        "target_width=6 must be a multiple of the 4 attention heads, which keep the same channels."
+    )
+
+
+def test_tied_layers_share_one_target(control: MakeControl) -> None:
+    control_ = control(jk="max", target_width=(6, 6))
+    control_.begin_epoch(60)
+    assert [gate.width for gate in control_.gates] == [6]
+    with pytest.raises(SettingsError) as caught:
+        control(jk="max", target_width=(6, 5))
+    assert str(caught.value) == (
+        "target_width=6,5 names 2 widths, but the encoder has 1 gates (jk='max' and 'lstm' share "
+        "one among all layers)."
+    )
+
+
+def test_the_brake_holds_and_releases(control: MakeControl) -> None:
+    control_ = control(penalty_weight=0.5, brake_tolerance=1.0)
+    assert control_.penalty_weight(30) == 0.5  # nothing has been observed
+    control_.observe(gap_of_student=2.0, gap_of_teacher=1.0)
+    assert control_.is_braked
+    assert control_.penalty_weight(30) == 0.0
+    # 2 · 0.9ⁿ falls below 1 at n = 7, since 0.9⁶ = 0.531
+    held = []
+    for _ in range(8):
+        held.append(control_.is_braked)
+        control_.observe(gap_of_student=0.0, gap_of_teacher=1.0)
+    assert held == [True] * 7 + [False]
+    assert control_.gap_of_student == pytest.approx(2 * 0.9**8)
+    assert control_.gap_of_teacher == pytest.approx(1.0)
+    assert control_.penalty_weight(30) == 0.5
+    assert control_.penalty_weight(60) == 0.0
+
+
+def test_the_tolerance_scales_the_yardstick(control: MakeControl) -> None:
+    tight, loose = control(brake_tolerance=1.0), control(brake_tolerance=3.0)
+    for each in (tight, loose):
+        each.observe(gap_of_student=2.0, gap_of_teacher=1.0)
+    assert tight.is_braked
+    assert not loose.is_braked
+    even = control(brake_tolerance=2.0)
+    even.observe(gap_of_student=2.0, gap_of_teacher=1.0)
+    assert not even.is_braked
+
+
+def test_the_brake_survives_a_checkpoint(control: MakeControl) -> None:
+    first, second = control(), control()
+    first.observe(gap_of_student=0.3, gap_of_teacher=0.7)
+    second.restore(first.values())
+    for each in (first, second):
+        each.observe(gap_of_student=0.9, gap_of_teacher=0.1)
+    assert first.values() == second.values()
+
+
+@pytest.mark.parametrize("recipe", ["default", "paper"])
+def test_offsets_do_not_wander_off(control: MakeControl, recipe: str) -> None:
+    control_ = control(recipe)
+    gate = control_.gates[0]
+    gate.set_offset(math.inf)
+    control_.end_step()
+    assert offset(gate) == pytest.approx(gate.initial_offset)
+    assert gate.width == 16
+    gate.set_offset(-math.inf)
+    control_.end_step()
+    assert offset(gate) == pytest.approx(gate.lowest_offset)
+    assert gate.width == gate.min_width == 2
+
+
+def test_a_layer_that_was_stopped_at_its_minimum_is_named(control: MakeControl) -> None:
+    control_ = control(num_layers=3)
+    assert control_.notes() == []
+    control_.gates[1].set_offset(-100.0)
+    assert control_.notes() == [
+        "hidden layer 2 was stopped at the minimum width (2 channels a gate): λ would have closed "
+        "it"
+    ]
+
+
+def test_a_target_at_the_minimum_needs_no_note(control: MakeControl) -> None:
+    control_ = control(target_width=(1,))
+    control_.begin_epoch(60)
+    assert control_.gates[0].width == 1
+    assert control_.notes() == []
+
+
+def test_without_gates_every_epoch_is_final(quick: MakeSettings, karate: Graph) -> None:
+    from graphdam.training import build_wide
+
+    settings = quick("wide")
+    control = WidthControl(settings, build_wide(settings, karate))
+    assert control.is_final(0)
+    assert control.penalty_weight(0) >= 0
+    assert control.notes() == []
