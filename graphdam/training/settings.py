@@ -47,12 +47,12 @@ class Settings(BaseModel):
     jk: Literal["last", "cat", "max", "lstm"] | None = Field(None, description="Jumping knowledge.")
     heads: int = Field(8, ge=1, description="Attention heads (GAT only).")
     v2: bool = Field(False, description="GATv2 in place of GAT (GAT only).")
-    dropout: float = Field(0.5, ge=0, lt=1, description="Dropout after hidden layers, wide model.")
     feature_dropout: float = Field(0.5, ge=0, lt=1, description="Dropout of input features.")
 
-    epochs: int = Field(400, ge=1, description="Full-batch steps.")
-    lr: float = Field(0.01, gt=0, description="Adam's learning rate of the weights.")
-    weight_decay: float = Field(5e-4, ge=0, description="L2 penalty of the weights.")
+    epochs: int = Field(300, ge=1, description="Full-batch steps.")
+    lr: float = Field(0.01, gt=0, description="Adam's learning rate, wide model.")
+    weight_decay: float = Field(5e-4, ge=0, description="L2 penalty of the weights, wide model.")
+    dropout: float = Field(0.5, ge=0, lt=1, description="Dropout after hidden layers, wide model.")
 
     gate: Literal["dam"] | None = Field("dam", description="The gates; None trains the wide model.")
     start_width: int = Field(64, ge=1, description="Hidden width at which the gated model starts.")
@@ -60,6 +60,13 @@ class Settings(BaseModel):
     target_width: tuple[int, ...] | None = Field(
         None,
         description="An exact final width (one number, or one a hidden layer), not a learnt one.",
+    )
+    gated_lr: float = Field(0.02, gt=0, description="Adam's learning rate, gated model.")
+    gated_weight_decay: float = Field(
+        1.0, ge=0, description="Weight decay of the gated model; large where it is decoupled."
+    )
+    decoupled: bool = Field(
+        True, description="Decay the gated model's weights as AdamW does, not by an L2 penalty."
     )
     gated_dropout: float = Field(
         0.0, ge=0, lt=1, description="Dropout after hidden layers, gated model."
@@ -71,10 +78,10 @@ class Settings(BaseModel):
     )
     gate_lr: float = Field(0.05, gt=0, description="Learning rate of the gates' offsets.")
     gate_begin: float = Field(
-        0.0, ge=0, le=1, description="Share of the epochs after which the width starts to move."
+        0.1, ge=0, le=1, description="Share of the epochs after which the width starts to move."
     )
     gate_end: float = Field(
-        0.6, ge=0, le=1, description="Share of the epochs after which the width is final."
+        0.5, ge=0, le=1, description="Share of the epochs after which the width is final."
     )
     final_steepness: float = Field(
         31.0, ge=1, description="Steepness of the gates at the end; 1 leaves them soft."
@@ -82,14 +89,14 @@ class Settings(BaseModel):
 
     teacher: bool = Field(True, description="Train a wide teacher in the same run.")
     brake_tolerance: float = Field(
-        1.0,
+        1.5,
         gt=0,
         description="How far the gated model may lie from its teacher while the width shrinks, in "
         "units of the teacher's own spread under dropout.",
     )
-    imitation_weight: float = Field(4.0, ge=0, description="Weight of imitating the teacher.")
+    imitation_weight: float = Field(1.0, ge=0, description="Weight of imitating the teacher.")
     task_weight: float = Field(
-        1.0, ge=0, description="Weight of the gated model's own task loss beside a teacher."
+        0.0, ge=0, description="Weight of the gated model's own task loss beside a teacher."
     )
 
     @classmethod

@@ -41,15 +41,17 @@ class Learner:
 
     def __init__(self, encoder: Encoder, settings: Settings, objective: Objective | None) -> None:
         self.encoder = encoder
+        gated = bool(gates_of(encoder))
         groups = parameter_groups(
             encoder,
-            lr=settings.lr,
+            lr=settings.gated_lr if gated else settings.lr,
             gate_lr=settings.gate_lr,
-            weight_decay=settings.weight_decay,
+            weight_decay=settings.gated_weight_decay if gated else settings.weight_decay,
         )
         if objective is not None:
             groups[0]["params"] = [*groups[0]["params"], *objective.parameters()]
-        self.optimiser = torch.optim.Adam(groups, fused=True)
+        kind = torch.optim.AdamW if gated and settings.decoupled else torch.optim.Adam
+        self.optimiser = kind(groups, fused=True)
         self.chosen: Chosen | None = None
         self.best: dict[str, Tensor] = {}
 

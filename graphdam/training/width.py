@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
-
 from graphdam.errors import SettingsError
 from graphdam.gates import DAMGate, GeometricSchedule, PenaltySchedule, WidthSchedule, gates_of
 from graphdam.nn import Encoder
 from graphdam.training.settings import Settings
 
 SMOOTHING = 0.9
-"""How much of the past the brake's moving averages keep in an epoch."""
+"""How much of the past the moving averages of gaps and offsets keep in an epoch."""
 
 
 class WidthControl:
@@ -45,6 +43,7 @@ class WidthControl:
         self.final_from = end if self.gates else 0
         self.gap_of_student: float | None = None
         self.gap_of_teacher: float | None = None
+        self.mean_offsets = [gate.initial_offset for gate in self.gates]
 
     def is_final(self, epoch: int) -> bool:
         """Whether the widths of this epoch are those of the run's end."""
@@ -58,8 +57,10 @@ class WidthControl:
         for gate, schedule in zip(self.gates, self.targets, strict=False):
             schedule.apply(gate, epoch)
         if not self.targets and epoch == self.final_from:
-            # Midway between two thresholds: rounding can no longer open or close a channel.
-            for gate in self.gates:
+            # The brake makes an offset swing about its balance, so the average decides; midway
+            # between two thresholds, rounding can no longer open or close a channel.
+            for gate, offset in zip(self.gates, self.mean_offsets, strict=True):
+                gate.set_offset(offset)
                 gate.set_offset(gate.offset_of(gate.width))
 
     def penalty_weight(self, epoch: int) -> float:
@@ -81,10 +82,11 @@ class WidthControl:
 
     def end_step(self) -> None:
         """Keep the offsets where they matter: a gate must not wander off while nothing closes."""
-        for gate in self.gates:
+        for index, gate in enumerate(self.gates):
             highest = max(gate.initial_offset, gate.offset_of(gate.num_channels))
-            with torch.no_grad():
-                gate.offset.clamp_(gate.lowest_offset, highest)
+            offset = min(max(float(gate.offset.detach()), gate.lowest_offset), highest)
+            gate.set_offset(offset)
+            self.mean_offsets[index] = _smoothed(self.mean_offsets[index], offset)
 
     def notes(self) -> list[str]:
         """What a reader of the result should know about the widths."""
@@ -99,11 +101,16 @@ class WidthControl:
 
     def values(self) -> dict[str, Any]:
         """What a checkpoint must hold of this control."""
-        return {"gap_of_student": self.gap_of_student, "gap_of_teacher": self.gap_of_teacher}
+        return {
+            "gap_of_student": self.gap_of_student,
+            "gap_of_teacher": self.gap_of_teacher,
+            "mean_offsets": self.mean_offsets,
+        }
 
     def restore(self, values: dict[str, Any]) -> None:
         self.gap_of_student = values["gap_of_student"]
         self.gap_of_teacher = values["gap_of_teacher"]
+        self.mean_offsets = values["mean_offsets"]
 
 
 def _smoothed(past: float | None, now: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import itertools
 from collections.abc import Callable, Sequence
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from torch_geometric.nn import BatchNorm, models
 from torch_geometric.nn.models.basic_gnn import BasicGNN
 
+from graphdam.compaction import deviation
 from graphdam.errors import SettingsError
 from graphdam.gates import DAMGate, Gate, gates_of
 from graphdam.nn import GAT, GCN, Encoder, GraphSAGE
@@ -118,7 +120,7 @@ def test_hidden_channels_are_one_number_or_one_a_layer(
         (GCN(7, [8, 6], 3, 5), [8, 6]),
         (GCN(7, [8, 6, 4], 3), [8, 6, 4]),
         (GCN(7, 8, 2, 5, output_is_embedding=True), [8, 5]),
-        (GCN(7, 8, 2, output_is_embedding=False), [8, 8]),
+        (GCN(7, 8, 2, output_is_embedding=False), [8]),
         (GCN(7, 8, 2, 5, gate="dam"), [8]),
         (GCN(7, 8, 2, 5, gate="dam", gate_output=True), [8, 5]),
         (GCN(7, 8, 2, 5, jk="cat", gate="dam"), [8, 8]),
@@ -252,6 +254,34 @@ def test_every_parameter_gets_a_gradient(x: Tensor, edge_index: Tensor) -> None:
 def test_a_norm_given_as_a_module_is_not_shared_by_layers() -> None:
     encoder = GCN(7, 8, 3, 5, norm=BatchNorm(8), gate="dam")
     assert encoder.norms[0] is not encoder.norms[1]
+
+
+def test_a_copy_has_gates_of_its_own(
+    x: Tensor, edge_index: Tensor, shake: Callable[..., Any]
+) -> None:
+    """The gate inside an attention layer is the copy's, not the original's."""
+    encoder = shake(GAT(7, 8, 2, 5, heads=2, gate="dam"), [4]).eval()
+    before = encoder(x, edge_index)
+    twin = shake(copy.deepcopy(encoder), [1], seed=5).eval()
+    assert torch.equal(encoder(x, edge_index), before)
+    assert (encoder.widths, twin.widths) == ([8], [2])
+    assert deviation(twin, twin.compact(), x, edge_index, relative=True) < 1e-9
+    twin.load_state_dict(encoder.state_dict())
+    assert torch.equal(twin.eval()(x, edge_index), before)
+
+
+def test_a_module_as_activation_is_not_shared_with_smaller_encoders(
+    x: Tensor, edge_index: Tensor, shake: Callable[..., Any]
+) -> None:
+    encoder = shake(GCN(7, 8, 3, 5, act=nn.PReLU(), gate="dam"), [3, 2]).eval()
+    before = encoder(x, edge_index)
+    small, stock = encoder.compact(), encoder.to_pyg()
+    for model in (small, stock):
+        torch.testing.assert_close(model(x, edge_index), before)
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.fill_(7.0)
+        assert torch.equal(encoder(x, edge_index), before)
 
 
 def test_it_describes_itself(shake: Callable[..., Any]) -> None:

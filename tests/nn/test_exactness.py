@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
-from torch_geometric.nn import GraphSizeNorm, MeanSubtractionNorm, MessagePassing
+from torch_geometric.nn import BatchNorm, GraphSizeNorm, MeanSubtractionNorm, MessagePassing
 
 from graphdam.compaction import deviation
 from graphdam.errors import InexactError
@@ -154,8 +154,13 @@ def test_edge_attributes_and_edge_weights_pass_too(
     attributes = torch.randn(edge_index.size(1), 3, dtype=torch.float64)
     gat = shake(GAT(7, 8, 2, 5, heads=2, v2=v2, edge_dim=3, gate="dam", gate_output=True), [2, 3])
     inputs = (x, edge_index, None, attributes)
-    small = gat.compact()
-    assert deviation(gat, small, *inputs, relative=True, keep=gat.open_outputs) < EXACT
+    small, keep = gat.compact(), gat.open_outputs
+    assert deviation(gat, small, *inputs, relative=True, keep=keep) < EXACT
+    # a wrong rule: the attributes' map without the gate's values
+    linear = conv(gat, 0).lin_edge.linear
+    rows = (torch.arange(2)[:, None] * 4 + torch.arange(2)).flatten()
+    conv(small, 0).lin_edge.weight = nn.Parameter(linear.weight.detach()[rows])
+    assert deviation(gat, small, *inputs, relative=True, keep=keep) > NOTICED
     gcn = shake(GCN(7, 8, 2, 5, gate="dam"), [3])
     assert deviation(gcn, gcn.compact(), x, edge_index, edge_weight, relative=True) < EXACT
 
@@ -171,6 +176,15 @@ def test_norms_that_read_the_batch(
         inputs = (x, order[edge_index[:, same]], None, None, batch, 2)
         assert deviation(wide, wide.compact(), *inputs, relative=True) < EXACT
         assert deviation(wide, wide, *inputs[:4]) == 0.0
+
+
+def test_a_norm_given_as_a_module_is_sliced_like_one_given_by_name(
+    x: Tensor, edge_index: Tensor, shake: Callable[..., Any]
+) -> None:
+    wide = shake(GCN(7, 8, 3, 5, norm=BatchNorm(8), gate="dam"), [3, 5])
+    small = wide.compact()
+    assert small.widths == [3, 5]
+    assert deviation(wide, small, x, edge_index, relative=True) < EXACT
 
 
 def test_the_gated_encoder_is_untouched(
@@ -295,6 +309,16 @@ def gat_inner_values_forgotten(wide: Encoder, small: Encoder) -> None:
             getattr(conv(small, 0), name).weight = nn.Parameter(linear.linear.weight.detach()[rows])
 
 
+def gat_reader_without_values(wide: Encoder, small: Encoder) -> None:
+    """For every map of the second layer: `lin`, or `lin_l` and `lin_r`."""
+    gate = gate_of(wide, 0)
+    columns = (torch.arange(2)[:, None] * gate.num_channels + gate.keep()).flatten()
+    for name in ("lin", "lin_l", "lin_r"):
+        linear = getattr(conv(wide, 1), name, None)
+        if linear is not None:
+            getattr(conv(small, 1), name).weight = nn.Parameter(linear.weight.detach()[:, columns])
+
+
 def gat_attention_keeps_the_output_values(wide: Encoder, small: Encoder) -> None:
     """The factor 1/s missing in the attention vectors of a gated output."""
     keep = gate_of(wide, 1).keep()
@@ -347,6 +371,13 @@ MISTAKES: dict[str, tuple[Callable[[], Encoder], Callable[[Encoder, Encoder], No
         ("graph norm", GCN, {"norm": "graph_norm"}, graph_norm_mean_scale_forgotten),
         ("gat: output only", GAT, {"heads": 2}, gat_inner_values_forgotten),
         ("gatv2: output only", GAT, {"heads": 2, "v2": True}, gat_inner_values_forgotten),
+        ("gat: reader", GAT, {"heads": 2, "out_channels": 3}, gat_reader_without_values),
+        (
+            "gatv2: reader",
+            GAT,
+            {"heads": 2, "out_channels": 3, "v2": True},
+            gat_reader_without_values,
+        ),
         (
             "gat: no 1/s in attention",
             GAT,

@@ -95,6 +95,7 @@ def test_inference_over_batches_is_forward(
     torch.testing.assert_close(encoder.inference(loader), encoder(x, edge_index))
 
 
+@pytest.mark.filterwarnings("ignore:Using 'NeighborSampler' without a 'pyg-lib'")
 @pytest.mark.skipif(not has_sampler, reason="NeighborLoader needs pyg-lib or torch-sparse")
 @pytest.mark.parametrize(("kind", "arguments"), KINDS[1:])
 def test_neighbor_loader(
@@ -272,7 +273,7 @@ def test_compiled(
     """Without a graph break on an edge list; a prepared adjacency may break the graph."""
     encoder = shake(build(kind, {**arguments, "gate_output": True}), [3, 2])
     torch.compiler.reset()
-    compiled = torch.compile(encoder, fullgraph=not prepared, backend="eager")
+    compiled: Any = torch.compile(encoder, fullgraph=not prepared, backend="eager")
     edges = encoder.prepare(edge_index, num_nodes=x.size(0)) if prepared else edge_index
     out = compiled(x, edges)
     torch.testing.assert_close(out, encoder(x, edges))

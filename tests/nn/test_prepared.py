@@ -11,7 +11,7 @@ from torch import Tensor
 from torch_geometric import EdgeIndex
 from torch_geometric.utils import softmax, to_torch_csr_tensor
 
-from graphdam.data.csr import CSRMatrix
+from graphdam.data.csr import NARROW, CSRMatrix
 from graphdam.errors import SettingsError
 from graphdam.nn import GAT, GCN, Adjacency, Encoder, GraphSAGE
 from graphdam.nn.adjacency import (
@@ -41,21 +41,25 @@ ENCODERS: dict[str, tuple[type[Encoder], dict[str, Any]]] = {
 CLOSE: dict[str, Any] = {"rtol": 1e-9, "atol": 1e-10}
 
 every_encoder = pytest.mark.parametrize("kind", ENCODERS)
-gated_or_not = pytest.mark.parametrize("gated", [False, True])
 
 
-def build(kind: str, *, gated: bool = True, **more: Any) -> Encoder:
+def build(kind: str, *, gated: bool = True, hidden: int = 8, **more: Any) -> Encoder:
     encoder, arguments = ENCODERS[kind]
     gate: dict[str, Any] = {"gate": "dam", "gate_output": True} if gated else {}
-    return encoder(7, 8, 3, 4, act="elu", norm="batch_norm", **gate, **arguments, **more)
+    return encoder(7, hidden, 3, 4, act="elu", norm="batch_norm", **gate, **arguments, **more)
 
 
 @every_encoder
-@gated_or_not
+@pytest.mark.parametrize(("gated", "hidden"), [(True, 8), (False, NARROW - 2), (True, NARROW + 8)])
 def test_every_form_of_the_same_graph_gives_the_same_outputs(
-    kind: str, gated: bool, x: Tensor, edge_index: Tensor, shake: Callable[..., Any]
+    kind: str,
+    gated: bool,
+    hidden: int,
+    x: Tensor,
+    edge_index: Tensor,
+    shake: Callable[..., Any],
 ) -> None:
-    encoder = shake(build(kind, gated=gated), [3, 5, 2]).eval()
+    encoder = shake(build(kind, gated=gated, hidden=hidden), [3, 5, 2]).eval()
     # PyG's `improved` needs weights: without any it fills self-loops with 1, as if not improved
     weight = torch.ones(edge_index.size(1)).double() if kind == "gcn improved" else None
     expected = encoder(x, edge_index, weight)
@@ -115,10 +119,11 @@ def test_edge_weights(
 
 
 @every_encoder
+@pytest.mark.parametrize("hidden", [8, NARROW + 8])
 def test_gradients_by_both_paths(
-    kind: str, x: Tensor, edge_index: Tensor, shake: Callable[..., Any]
+    kind: str, hidden: int, x: Tensor, edge_index: Tensor, shake: Callable[..., Any]
 ) -> None:
-    encoder: Encoder = shake(build(kind), [3, 5, 2])
+    encoder: Encoder = shake(build(kind, hidden=hidden), [3, 5, 2])
     adjacency = encoder.prepare(edge_index, num_nodes=x.size(0))
     weights = torch.randn(x.size(0), encoder.out_channels, dtype=torch.float64)
     found = []
@@ -135,6 +140,24 @@ def test_gradients_by_both_paths(
     torch.testing.assert_close(found[1][0], found[0][0], **CLOSE)
     for of_parameters in (found[1][1], found[2][1]):
         torch.testing.assert_close(of_parameters, found[0][1], **CLOSE)
+
+
+@pytest.mark.parametrize("kind", ["gcn", "sage", "gat"])
+@pytest.mark.parametrize("hidden", [8, NARROW + 8])
+def test_half_precision_on_the_fast_path(
+    kind: str, hidden: int, x: Tensor, edge_index: Tensor, shake: Callable[..., Any]
+) -> None:
+    """By `to(bfloat16)` and under autocast: no path may be missing a kernel."""
+    encoder = shake(build(kind, hidden=hidden)).float().eval()
+    adjacency = encoder.prepare(edge_index, num_nodes=x.size(0))
+    expected = encoder(x.float(), adjacency)
+    near = {"rtol": 0.1, "atol": 0.05 * expected.abs().max().item(), "check_dtype": False}
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        torch.testing.assert_close(encoder(x.float(), adjacency), expected, **near)
+    half = encoder.to(torch.bfloat16)
+    out = half(x.bfloat16(), adjacency.to(torch.bfloat16))
+    torch.testing.assert_close(out, expected, **near)
+    out.float().sum().backward()
 
 
 @every_encoder

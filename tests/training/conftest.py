@@ -11,19 +11,31 @@ from graphdam.data import Graph, load_graph
 from graphdam.training import Settings
 
 QUICK: dict[str, Any] = {
+    "device": "cpu",
+    "threads": 1,
     "epochs": 20,
-    "start_width": 16,
+    "act": "elu",
+    "heads": 4,
+    "feature_dropout": 0.25,
     "hidden_channels": 32,
+    "lr": 0.02,
+    "weight_decay": 5e-4,
+    "dropout": 0.5,
+    "start_width": 16,
     "min_width": 2,
+    "gated_lr": 0.02,
+    "gated_weight_decay": 5e-4,
+    "decoupled": False,
+    "gated_dropout": 0.0,
     "penalty_weight": 1.0,
+    "initial_offset": None,
     "gate_lr": 0.2,
     "gate_begin": 0.0,
     "gate_end": 0.5,
     "final_steepness": 16.0,
-    "lr": 0.02,
-    "heads": 4,
-    "threads": 1,
-    "device": "cpu",
+    "brake_tolerance": 1.0,
+    "imitation_weight": 4.0,
+    "task_weight": 1.0,
 }
 
 

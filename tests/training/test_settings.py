@@ -111,7 +111,7 @@ def test_contradictions_are_refused_in_one_sentence(given: dict[str, Any], messa
     assert refusal(**given) == message
 
 
-@pytest.mark.parametrize("name", ["lr", "penalty_weight", "imitation_weight", "brake_tolerance"])
+@pytest.mark.parametrize("name", ["lr", "penalty_weight", "imitation_weight"])
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_numbers_are_finite(name: str, value: float) -> None:
     assert refusal(**{name: value}).startswith(f"Setting {name}=")

@@ -9,7 +9,7 @@ import pytest
 
 from graphdam.data import Graph
 from graphdam.errors import SettingsError
-from graphdam.gates import DAMGate
+from graphdam.gates import DAMGate, open_channels
 from graphdam.training import Settings, build_gated
 from graphdam.training.width import WidthControl
 
@@ -64,6 +64,8 @@ def test_the_final_width_is_frozen_midway_between_two_thresholds(
     gate = control_.gates[0]
     gate.set_offset(start)
     width = gate.width
+    for _ in range(300):
+        control_.end_step()  # the moving average forgets where the gate began
     control_.begin_epoch(60)
     assert gate.width == width
     step = gate.span / gate.num_channels
@@ -71,6 +73,20 @@ def test_the_final_width_is_frozen_midway_between_two_thresholds(
     assert gate.width == width
     gate.set_offset(offset(gate) - 0.98 * step)
     assert gate.width == width
+
+
+def test_an_offset_that_swings_ends_at_its_average(control: MakeControl) -> None:
+    control_ = control()
+    gate = control_.gates[0]
+    average = gate.initial_offset
+    for epoch in range(60):
+        control_.begin_epoch(epoch)
+        gate.set_offset(gate.offset_of(7 if epoch % 2 else 3))
+        average = 0.9 * average + 0.1 * offset(gate)
+        control_.end_step()
+    assert gate.width == 7
+    control_.begin_epoch(60)
+    assert gate.width == open_channels(average, 16, gate.span) == 5
 
 
 @pytest.mark.parametrize("target", range(1, 17))

@@ -1,0 +1,446 @@
+"""Does training do what its formulas say, and hand back the best epoch at the final width?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from graphdam.compaction import deviation
+from graphdam.data import Graph
+from graphdam.data.graph import SplitName
+from graphdam.errors import TrainingError
+from graphdam.gates import DAMGate, open_channels
+from graphdam.nn import Encoder
+from graphdam.objectives import Evaluation, NodeClassification, PreparedGraph, prepare_graph
+from graphdam.report import HistoryLine
+from graphdam.training import (
+    Fit,
+    Settings,
+    Trainer,
+    build_encoder,
+    build_gated,
+    build_wide,
+    seeded,
+)
+
+MakeSettings = Callable[..., Settings]
+
+CPU = torch.device("cpu")
+QUIET = {"dropout": 0.0, "gated_dropout": 0.0, "feature_dropout": 0.0}
+
+
+class Watched(NodeClassification):
+    """Remembers what validation said, in the order in which it was asked."""
+
+    def __init__(self, graph: Graph, *, feature_dropout: float) -> None:
+        super().__init__(graph, feature_dropout=feature_dropout)
+        self.seen: list[Evaluation] = []
+
+    def evaluate(self, outputs: Tensor, prepared: PreparedGraph, split: SplitName) -> Evaluation:
+        found = super().evaluate(outputs, prepared, split)
+        if split == "val":
+            self.seen.append(found)
+        return found
+
+
+def start(settings: Settings, graph: Graph, seed: int = 0) -> Encoder:
+    with seeded(seed, CPU):
+        return build_encoder(settings, graph)
+
+
+def train(
+    settings: Settings, graph: Graph, seed: int = 0, objective: NodeClassification | None = None
+) -> tuple[Fit, list[HistoryLine]]:
+    lines: list[HistoryLine] = []
+    trainer = Trainer(settings, on_epoch=lines.append)
+    fit = trainer.fit(start(settings, graph, seed), graph, objective, seed=seed)
+    return fit, lines
+
+
+def outputs_of(encoder: Encoder, graph: Graph) -> Tensor:
+    with torch.no_grad():
+        return encoder(graph.x, prepare_graph(encoder, graph).adjacency)  # type: ignore[no-any-return]
+
+
+def assert_same_weights(first: nn.Module, second: nn.Module) -> None:
+    one, other = first.state_dict(), second.state_dict()
+    assert one.keys() == other.keys()
+    for name, value in one.items():
+        assert torch.equal(value, other[name]), name
+
+
+# Equality by another path
+
+
+def test_without_gates_it_is_plain_supervised_training(quick: MakeSettings, karate: Graph) -> None:
+    settings = quick("wide", **QUIET, lr=0.02, weight_decay=1e-3)
+    fit, _ = train(settings, karate)
+    plain = start(settings, karate)
+    adam = torch.optim.Adam(plain.parameters(), lr=0.02, weight_decay=1e-3)
+    mask = karate.mask("train")
+    for _ in range(fit.chosen.epoch + 1):
+        adam.zero_grad()
+        F.cross_entropy(plain(karate.x, karate.edge_index)[mask], karate.y[mask]).backward()  # type: ignore[no-untyped-call]
+        adam.step()
+    torch.testing.assert_close(
+        outputs_of(fit.encoder, karate), outputs_of(plain.eval(), karate), rtol=1e-4, atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("decoupled", [False, True])
+def test_the_paper_recipe_is_the_task_loss_plus_the_mean_offset(
+    quick: MakeSettings, karate: Graph, decoupled: bool
+) -> None:
+    settings = quick(
+        "paper",
+        **QUIET,
+        num_layers=3,
+        penalty_weight=0.3,
+        gate_lr=0.1,
+        gate_begin=0.25,
+        gate_end=1.0,
+        final_steepness=1.0,
+        initial_offset=1.0,
+        gated_lr=0.02,
+        gated_weight_decay=1e-3,
+        decoupled=decoupled,
+    )
+    fit, lines = train(settings, karate)
+    assert fit.chosen.epoch == 19  # the only one at which the width is final
+
+    plain = start(settings, karate)
+    gates = [gate for gate in plain.gates if isinstance(gate, DAMGate)]
+    offsets = [gate.offset for gate in gates]
+    weights = [p for p in plain.parameters() if all(p is not offset for offset in offsets)]
+    kind = torch.optim.AdamW if decoupled else torch.optim.Adam
+    adam = kind(
+        [
+            {"params": weights, "lr": 0.02, "weight_decay": 1e-3},
+            {"params": offsets, "lr": 0.1, "weight_decay": 0.0},
+        ]
+    )
+    mask = karate.mask("train")
+    for epoch in range(20):
+        adam.zero_grad()
+        loss = F.cross_entropy(plain(karate.x, karate.edge_index)[mask], karate.y[mask])
+        assert float(loss.detach()) == pytest.approx(lines[epoch].loss, rel=1e-3)
+        if epoch >= 5:
+            loss = loss + 0.3 * (offsets[0] + offsets[1]) / 2
+        else:
+            for offset in offsets:
+                offset.requires_grad_(False)
+        loss.backward()  # type: ignore[no-untyped-call]
+        for offset in offsets:
+            offset.requires_grad_(True)
+        adam.step()
+        found = [float(offset.detach()) for offset in offsets]
+        assert found == pytest.approx(lines[epoch].offsets, abs=1e-4)
+    torch.testing.assert_close(
+        outputs_of(fit.encoder, karate), outputs_of(plain.eval(), karate), rtol=1e-3, atol=1e-4
+    )
+
+
+def test_the_first_loss_is_task_plus_imitation_of_the_teacher_of_that_epoch(
+    quick: MakeSettings, karate: Graph
+) -> None:
+    settings = quick(**QUIET, task_weight=0.75, imitation_weight=3.0)
+    _, lines = train(settings, karate, seed=5)
+    student = start(settings, karate, seed=5)
+    with seeded(5, CPU):
+        teacher = build_wide(settings, karate)
+    z, t = outputs_of(student, karate), outputs_of(teacher, karate)
+    mask = karate.mask("train")
+    task = F.cross_entropy(z[mask], karate.y[mask])
+    p = t.softmax(1)
+    imitation = (p * (p.log() - z.log_softmax(1))).sum(1).mean()
+    assert lines[0].loss == pytest.approx(float(0.75 * task + 3.0 * imitation), rel=1e-5)
+
+
+@pytest.mark.parametrize("recipe", ["default", "paper", "wide"])
+def test_the_returned_encoder_is_the_best_eligible_epoch(
+    quick: MakeSettings, sbm: Graph, recipe: str
+) -> None:
+    settings = quick(recipe, gate_begin=0.0, gate_end=0.6, target_width=(1,))
+    if recipe == "wide":
+        settings = quick(recipe)
+    objective = Watched(sbm, feature_dropout=settings.feature_dropout)
+    fit, lines = train(settings, sbm, objective=objective)
+    of_student = objective.seen[::2] if recipe == "default" else objective.seen
+    assert [found.score for found in of_student] == [line.val for line in lines]
+    first = 0 if recipe == "wide" else 12
+    eligible = range(first, 20)
+    best = max(eligible, key=lambda epoch: (of_student[epoch].score, -of_student[epoch].loss))
+    assert fit.chosen.epoch == best
+    assert (fit.chosen.score, fit.chosen.loss) == (of_student[best].score, of_student[best].loss)
+    again = objective.evaluate(outputs_of(fit.encoder, sbm), prepare_graph(fit.encoder, sbm), "val")
+    assert again.score == fit.chosen.score
+    assert again.loss == pytest.approx(fit.chosen.loss, rel=1e-5)
+    assert not fit.encoder.training
+
+
+def test_a_better_epoch_at_another_width_is_not_eligible(quick: MakeSettings, sbm: Graph) -> None:
+    settings = quick(target_width=(1,), gate_begin=0.5, gate_end=0.75)
+    fit, lines = train(settings, sbm)
+    assert max(line.val for line in lines[:10]) > fit.chosen.score
+    assert fit.chosen.epoch >= 15
+    assert fit.encoder.widths == [1]
+
+
+def test_the_teacher_is_chosen_over_all_epochs(quick: MakeSettings, sbm: Graph) -> None:
+    settings = quick()
+    objective = Watched(sbm, feature_dropout=settings.feature_dropout)
+    fit, lines = train(settings, sbm, objective=objective)
+    of_teacher = objective.seen[1::2]
+    assert [found.score for found in of_teacher] == [line.teacher_val for line in lines]
+    best = max(range(20), key=lambda epoch: (of_teacher[epoch].score, -of_teacher[epoch].loss))
+    assert fit.teacher is not None
+    assert fit.teacher_chosen is not None
+    assert fit.teacher_chosen.epoch == best
+    prepared = prepare_graph(fit.teacher, sbm)
+    assert objective.score(fit.teacher, prepared, "val")["accuracy"] == of_teacher[best].score
+
+
+@pytest.mark.parametrize("recipe", ["default", "paper"])
+def test_history_agrees_with_the_closed_form_of_the_gate(
+    quick: MakeSettings, karate: Graph, recipe: str
+) -> None:
+    _, lines = train(quick(recipe, gate_end=0.5, final_steepness=16.0), karate)
+    assert [line.epoch for line in lines] == list(range(20))
+    for line in lines:
+        (offset,) = line.offsets
+        assert line.widths == [max(2, open_channels(offset, 16, 5.0))]
+        assert line.gate_values is not None
+        positions = 5.0 * (15 - torch.arange(16)) / 16
+        values = torch.relu(torch.tanh(line.steepness * (positions + offset)))
+        torch.testing.assert_close(torch.tensor(line.gate_values[0]), values, atol=1e-4, rtol=0)
+
+
+# Widths
+
+
+@pytest.mark.parametrize(
+    ("given", "widths"),
+    [
+        ({"target_width": (5,)}, [5]),
+        ({"target_width": (1,)}, [1]),
+        ({"target_width": (16,)}, [16]),
+        ({"target_width": (9, 3), "num_layers": 3}, [9, 3]),
+        ({"target_width": (7,), "num_layers": 3}, [7, 7]),
+        ({"target_width": (8,), "model": "gat"}, [8]),
+        ({"target_width": (12, 4), "model": "gat", "num_layers": 3}, [12, 4]),
+        ({"target_width": (6,), "model": "graphsage"}, [6]),
+        ({"target_width": (5, 3), "jk": "cat"}, [5, 3]),
+        ({"target_width": (5,), "jk": "max"}, [5, 5]),
+        ({"target_width": (5,), "gate_end": 1.0}, [5]),
+        ({"target_width": (5,), "teacher": False}, [5]),
+        ({"target_width": (5,), "norm": "batch_norm"}, [5]),
+    ],
+)
+def test_a_run_ends_at_exactly_its_target_and_compacts_to_it(
+    quick: MakeSettings, karate: Graph, given: dict[str, object], widths: list[int]
+) -> None:
+    fit, lines = train(quick(**given), karate)
+    compact = fit.encoder.compact()
+    assert fit.encoder.widths == compact.widths == widths
+    assert lines[-1].widths == lines[fit.chosen.epoch].widths
+    adjacency = prepare_graph(fit.encoder, karate).adjacency
+    assert deviation(fit.encoder, compact, karate.x, adjacency, relative=True) < 1e-5
+    assert not any(isinstance(module, DAMGate) for module in compact.modules())
+
+
+@pytest.mark.parametrize("model", ["gcn", "graphsage", "gat"])
+def test_every_model_learns_closes_and_compacts_exactly(
+    quick: MakeSettings, sbm: Graph, model: str
+) -> None:
+    settings = quick(model=model, brake_tolerance=1000.0, epochs=50, gate_end=0.6)
+    fit, lines = train(settings, sbm)
+    compact = fit.encoder.compact()
+    assert compact.widths == fit.encoder.widths == lines[-1].widths
+    assert compact.widths[0] < 16
+    prepared = prepare_graph(fit.encoder, sbm)
+    assert deviation(fit.encoder, compact, sbm.x, prepared.adjacency, relative=True) < 1e-5
+    score = NodeClassification(sbm).score(compact, prepared, "val")["accuracy"]
+    assert score == pytest.approx(fit.chosen.score, abs=0.01)
+    assert score > 0.5  # five classes
+
+
+def test_the_width_is_final_from_gate_end_on(quick: MakeSettings, karate: Graph) -> None:
+    _, lines = train(quick(brake_tolerance=1000.0, gate_lr=0.4), karate)
+    assert len({tuple(line.widths) for line in lines[:10]}) > 1
+    assert len({(tuple(line.widths), tuple(line.offsets)) for line in lines[10:]}) == 1
+    assert all(line.penalty > 0 for line in lines[:10])
+    assert all(line.penalty == 0 for line in lines[10:])
+    assert [line.steepness for line in lines[10:]] == [16.0] * 10
+
+
+def test_a_crushing_penalty_stops_at_the_minimum_width_and_says_so(
+    quick: MakeSettings, karate: Graph
+) -> None:
+    settings = quick(
+        teacher=False,
+        penalty_weight=1e6,
+        gate_lr=1.0,
+        num_layers=3,
+        min_width=3,
+        epochs=80,
+        gate_end=0.9,
+    )
+    fit, lines = train(settings, karate)
+    assert fit.encoder.widths == fit.encoder.compact().widths == [3, 3]
+    assert min(min(line.widths) for line in lines) == 3
+    assert fit.notes == [
+        f"hidden layer {index} was stopped at the minimum width (3 channels a gate): λ would have "
+        f"closed it"
+        for index in (1, 2)
+    ]
+
+
+def test_the_brake_keeps_a_student_wide_that_its_teacher_has_left_behind(
+    quick: MakeSettings, karate: Graph
+) -> None:
+    pressed: dict[str, Any] = {"penalty_weight": 100.0, "gate_lr": 1.0}
+    pressed |= {"epochs": 80, "gate_end": 0.9}
+    free, _ = train(quick(**pressed, brake_tolerance=1e6), karate)
+    held, lines = train(quick(**pressed, brake_tolerance=1e-6), karate)
+    assert free.encoder.widths == [2]
+    assert held.encoder.widths[0] > 2
+    assert lines[0].penalty == 100.0  # nothing has been observed before the first epoch
+    assert all(line.penalty == 0 for line in lines[1:])
+
+
+# The teacher, and doing without
+
+
+def test_the_teacher_learns(quick: MakeSettings, sbm: Graph) -> None:
+    fit, lines = train(quick(epochs=40), sbm)
+    assert fit.teacher is not None
+    assert fit.teacher_chosen is not None
+    assert fit.teacher.widths == [32]
+    assert lines[0].teacher_val is not None
+    assert fit.teacher_chosen.score > max(0.7, lines[0].teacher_val + 0.2)
+
+
+def test_a_student_without_labels_learns_from_its_teacher(quick: MakeSettings, sbm: Graph) -> None:
+    fit, _ = train(quick(epochs=40, task_weight=0.0, imitation_weight=4.0), sbm)
+    assert fit.chosen.score > 0.6
+    blank, _ = train(quick(epochs=40, task_weight=0.0, imitation_weight=0.0), sbm)
+    assert blank.chosen.score < 0.5
+
+
+def test_a_teacher_may_be_given(quick: MakeSettings, karate: Graph) -> None:
+    settings = quick()
+    with seeded(11, CPU):
+        teacher = build_wide(settings, karate)
+    before = {name: value.clone() for name, value in teacher.state_dict().items()}
+    fit = Trainer(settings).fit(start(settings, karate), karate, teacher=teacher)
+    assert fit.teacher is teacher
+    assert any(not torch.equal(before[k], v) for k, v in teacher.state_dict().items())
+
+
+def test_the_paper_recipe_has_no_teacher_and_a_cold_start(
+    quick: MakeSettings, karate: Graph
+) -> None:
+    settings = quick(
+        "paper", gate_begin=0.4, gate_end=1.0, initial_offset=1.0, epochs=20, penalty_weight=1.0
+    )
+    fit, lines = train(settings, karate)
+    assert fit.teacher is None
+    assert fit.teacher_chosen is None
+    assert [line.teacher_val for line in lines] == [None] * 20
+    assert [line.offsets for line in lines[:8]] == [[1.0]] * 8
+    assert [line.penalty for line in lines] == [0.0] * 8 + [1.0] * 12
+    moved = [line.offsets[0] for line in lines[7:]]
+    assert moved == sorted(moved, reverse=True)
+    assert moved[-1] < 1.0
+
+
+def test_the_wide_recipe_has_no_gates(quick: MakeSettings, karate: Graph) -> None:
+    fit, lines = train(quick("wide"), karate)
+    assert fit.teacher is None
+    assert fit.encoder.widths == fit.encoder.compact().widths == [32]
+    assert fit.notes == []
+    assert all(line.offsets == [] and line.gate_values is None for line in lines)
+
+
+def test_one_layer_without_hidden_channels_trains(quick: MakeSettings, karate: Graph) -> None:
+    fit, lines = train(quick(num_layers=1), karate)
+    assert fit.encoder.widths == []
+    assert lines[-1].loss < lines[0].loss
+
+
+# Randomness
+
+
+def test_one_seed_repeats_bit_for_bit_and_another_does_not(
+    quick: MakeSettings, karate: Graph
+) -> None:
+    settings = quick(gated_dropout=0.25)
+    torch.manual_seed(100)
+    first, first_lines = train(settings, karate, seed=3)
+    torch.manual_seed(200)
+    second, second_lines = train(settings, karate, seed=3)
+    other, _ = train(settings, karate, seed=4)
+    assert_same_weights(first.encoder, second.encoder)
+    assert first.teacher is not None
+    assert second.teacher is not None
+    assert_same_weights(first.teacher, second.teacher)
+    assert [line.loss for line in first_lines] == [line.loss for line in second_lines]
+    with pytest.raises(AssertionError):
+        assert_same_weights(first.encoder, other.encoder)
+
+
+def test_a_seed_repeats_without_the_seeds_before_it(quick: MakeSettings, karate: Graph) -> None:
+    settings = quick(seeds=tuple(range(8)))
+    all_fits = [train(settings, karate, seed=seed)[0] for seed in (5, 6, 7)]
+    assert_same_weights(all_fits[-1].encoder, train(settings, karate, seed=7)[0].encoder)
+
+
+def test_the_callers_generator_is_left_as_it_was(quick: MakeSettings, karate: Graph) -> None:
+    torch.manual_seed(12)
+    state = torch.get_rng_state()
+    train(quick(), karate)
+    assert torch.equal(torch.get_rng_state(), state)
+    with pytest.raises(ZeroDivisionError), seeded(1, CPU):
+        torch.rand(3)
+        _ = 1 / 0
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+# What cannot go on
+
+
+@pytest.mark.parametrize("recipe", ["default", "paper", "wide"])
+def test_a_loss_that_is_no_number_stops_the_run(
+    quick: MakeSettings, karate: Graph, recipe: str
+) -> None:
+    with pytest.raises(TrainingError) as caught:
+        train(quick(recipe, lr=1e30, gated_lr=1e30), karate, seed=3)
+    message = str(caught.value)
+    assert message.startswith("The loss became ")
+    assert message.split()[3] in ("nan", "inf")
+    assert " of seed 3: lower lr (1e+30) or check the features for extreme values." in message
+
+
+def test_extreme_features_stop_the_run(quick: MakeSettings, karate: Graph) -> None:
+    extreme = replace(karate, x=karate.dense_x() * 3e38)
+    with pytest.raises(TrainingError, match="check the features for extreme values"):
+        train(quick(), extreme)
+
+
+def test_a_yes_or_no_graph_stops_with_the_same_sentence(quick: MakeSettings, karate: Graph) -> None:
+    binary = replace(karate, y=karate.y % 2, num_classes=2, task="binary")
+    with pytest.raises(TrainingError, match="The loss became"):
+        train(quick(lr=1e30, gated_lr=1e30), binary)
+
+
+def test_a_yes_or_no_graph_trains(quick: MakeSettings, karate: Graph) -> None:
+    binary = replace(karate, y=(karate.y % 2), num_classes=2, task="binary")
+    fit, _ = train(quick(target_width=(4,)), binary)
+    assert fit.encoder.out_channels == 1
+    assert fit.chosen.score > 0.5
