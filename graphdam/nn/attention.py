@@ -64,12 +64,12 @@ class _WeightedSum(torch.autograd.Function):
         weight, x, target = ctx.saved_tensors
         pointer, column, order = ctx.structure.transposed
         source = ctx.structure.column.long()
-        of_x, of_weight = [], []
-        for head in range(x.size(1)):
-            outer = gradient[:, head].contiguous()
-            of_x.append(_bag(pointer, column, weight[:, head][order], outer))
-            of_weight.append((outer[target] * x[:, head][source]).sum(-1))
-        return torch.stack(of_weight, dim=1), torch.stack(of_x, dim=1), None, None
+        of_weight = torch.einsum("ehc,ehc->eh", gradient[target], x[source])
+        of_x = [
+            _bag(pointer, column, weight[:, head][order], gradient[:, head])
+            for head in range(x.size(1))
+        ]
+        return of_weight, torch.stack(of_x, dim=1), None, None
 
 
 def _bag(pointer: Tensor, column: Tensor, weight: Tensor, x: Tensor) -> Tensor:

@@ -81,7 +81,7 @@ def _compared(record: RunRecord, wide: WideReference) -> tuple[tuple[str, ...], 
             )
         )
     rows.append(_score_row("test", wide.test, record.test))
-    rows.append(_score_row("validation", wide.val, record.val))
+    rows.append(_score_row("val.", wide.val, record.val))
     return tuple(rows)
 
 
@@ -97,7 +97,7 @@ def _alone(record: RunRecord) -> tuple[tuple[str, ...], ...]:
     if record.latency is not None:
         rows.append((_latency_label(record.latency), milliseconds(record.latency.compact_ms)))
     rows.append((_score_label("test", record.test), percent(record.test)))
-    rows.append((_score_label("validation", record.val), percent(record.val)))
+    rows.append((_score_label("val.", record.val), percent(record.val)))
     return tuple(rows)
 
 

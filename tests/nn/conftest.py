@@ -9,8 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from graphdam.gates import DAMGate
+from graphdam.gates import DAMGate, Gate
 from graphdam.nn import Encoder
+from graphdam.nn.gating import GATES
 
 NUM_NODES, NUM_FEATURES = 24, 7
 
@@ -70,3 +71,31 @@ def shake() -> Callable[..., Any]:
         return encoder
 
     return shaken
+
+
+class ChosenGate(Gate):
+    """Values as they were set, open channels anywhere: not only DAM's prefix."""
+
+    chosen: Tensor
+
+    def __init__(self, num_channels: int) -> None:
+        super().__init__(num_channels)
+        self.register_buffer("chosen", torch.empty(num_channels))
+        self.reset_parameters()
+
+    def values(self) -> Tensor:
+        return self.chosen
+
+    def penalty(self) -> Tensor:
+        return self.chosen.sum()
+
+    def reset_parameters(self) -> None:
+        self.chosen.copy_(torch.linspace(0.4, 1.7, self.num_channels))
+        self.chosen[:: 2 if self.num_channels % 2 else 3] = 0.0
+        self.chosen[-1] = 0.7
+
+
+@pytest.fixture
+def chosen_gates(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes `gate="chosen"` known to encoders."""
+    monkeypatch.setitem(GATES, "chosen", ChosenGate)

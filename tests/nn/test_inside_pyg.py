@@ -111,11 +111,13 @@ def test_neighbor_loader(
     torch.testing.assert_close(encoder.inference(whole), encoder(x, edge_index))
     for batch in NeighborLoader(data, num_neighbors=[-1, -1], batch_size=5):
         seeds = batch.n_id[: batch.batch_size]
+        # only pyg-lib counts what it sampled in every hop
+        nodes, edges = batch.get("num_sampled_nodes"), batch.get("num_sampled_edges")
         out = encoder(
             batch.x,
             batch.edge_index,
-            num_sampled_nodes_per_hop=batch.num_sampled_nodes,
-            num_sampled_edges_per_hop=batch.num_sampled_edges,
+            num_sampled_nodes_per_hop=nodes,
+            num_sampled_edges_per_hop=edges,
         )
         torch.testing.assert_close(out[: batch.batch_size], encoder(x, edge_index)[seeds])
 

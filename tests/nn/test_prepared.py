@@ -142,24 +142,6 @@ def test_gradients_by_both_paths(
         torch.testing.assert_close(of_parameters, found[0][1], **CLOSE)
 
 
-@pytest.mark.parametrize("kind", ["gcn", "sage", "gat"])
-@pytest.mark.parametrize("hidden", [8, NARROW + 8])
-def test_half_precision_on_the_fast_path(
-    kind: str, hidden: int, x: Tensor, edge_index: Tensor, shake: Callable[..., Any]
-) -> None:
-    """By `to(bfloat16)` and under autocast: no path may be missing a kernel."""
-    encoder = shake(build(kind, hidden=hidden)).float().eval()
-    adjacency = encoder.prepare(edge_index, num_nodes=x.size(0))
-    expected = encoder(x.float(), adjacency)
-    near = {"rtol": 0.1, "atol": 0.05 * expected.abs().max().item(), "check_dtype": False}
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        torch.testing.assert_close(encoder(x.float(), adjacency), expected, **near)
-    half = encoder.to(torch.bfloat16)
-    out = half(x.bfloat16(), adjacency.to(torch.bfloat16))
-    torch.testing.assert_close(out, expected, **near)
-    out.float().sum().backward()
-
-
 @every_encoder
 def test_permuted_nodes_give_permuted_outputs(
     kind: str, x: Tensor, edge_index: Tensor, shake: Callable[..., Any]

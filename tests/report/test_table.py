@@ -55,14 +55,14 @@ def test_before_after_by_hand() -> None:
     # 17 M / 0.78 M = 21.8, / 0.52 M = 32.7; 3.3 / 0.3 = 11; 83 − 81 = 2; 80 − 79 = 1
     assert to_markdown(before_after(EXAMPLE)) == "\n".join(
         [
-            "|                                  | wide (teacher) |    compact |          change |",
-            "| :------------------------------- | -------------: | ---------: | --------------: |",
-            "| hidden width                     |            256 |       8–12 | 21–32× narrower |",
-            "| parameters                       |          369 k |    12–17 k |    21–32× fewer |",
-            "| multiply-adds                    |           17 M |  520–780 k |    22–33× fewer |",
-            "| latency (ms, 1 thread)           |            3.3 |        0.3 |      11× faster |",
-            "| test accuracy (%, 3 seeds)       |     81.0 ± 1.0 | 83.0 ± 1.0 |     +2.0 points |",
-            "| validation accuracy (%, 3 seeds) |     79.0 ± 1.0 | 80.0 ± 1.0 |     +1.0 points |",
+            "|                            | wide (teacher) |    compact |          change |",
+            "| :------------------------- | -------------: | ---------: | --------------: |",
+            "| hidden width               |            256 |       8–12 | 21–32× narrower |",
+            "| parameters                 |          369 k |    12–17 k |    21–32× fewer |",
+            "| multiply-adds              |           17 M |  520–780 k |    22–33× fewer |",
+            "| latency (ms, 1 thread)     |            3.3 |        0.3 |      11× faster |",
+            "| test accuracy (%, 3 seeds) |     81.0 ± 1.0 | 83.0 ± 1.0 |     +2.0 points |",
+            "| val. accuracy (%, 3 seeds) |     79.0 ± 1.0 | 80.0 ± 1.0 |     +1.0 points |",
         ]
     )
 
