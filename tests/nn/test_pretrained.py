@@ -138,8 +138,9 @@ def test_saving_again_replaces_the_model(shake: Callable[..., Any], tmp_path: Pa
         assert torch.equal(value, other.state_dict()[key])
 
 
-def test_a_frozen_gate_moves_nothing_else(shake: Callable[..., Any], tmp_path: Path) -> None:
-    """Tensors that are views, or not contiguous, are saved as they read."""
+def test_a_transposed_parameter_is_saved_as_it_reads(
+    shake: Callable[..., Any], tmp_path: Path
+) -> None:
     encoder = shake(GCN(7, 8, 2, 5))
     weight = encoder.convs[0].lin.weight
     encoder.convs[0].lin.weight = nn.Parameter(torch.randn(7, 8, dtype=torch.float64).t())
