@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -64,4 +65,6 @@ def _evaluate(model: nn.Module, inputs: tuple[Any, ...]) -> Tensor:
 
 
 def _largest(values: Tensor) -> float:
-    return float(values.abs().max()) if values.numel() else 0.0
+    # A NaN on either side is as far away as can be, not a comparison that quietly fails.
+    largest = float(values.abs().max()) if values.numel() else 0.0
+    return math.inf if math.isnan(largest) else largest

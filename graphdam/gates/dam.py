@@ -85,8 +85,8 @@ class DAMGate(Gate):
 
     def values(self) -> Tensor:
         # Straight through: the value of the clamped offset with the gradient of the free one.
-        clamped = self.offset.clamp(min=self.lowest_offset)
-        offset = self.offset + (clamped - self.offset).detach()
+        clamped = self.offset.detach().clamp(min=self.lowest_offset)
+        offset = clamped + (self.offset - self.offset.detach())
         return torch.relu(torch.tanh(self.steepness * (self.positions + offset)))
 
     def penalty(self) -> Tensor:

@@ -133,6 +133,9 @@ class Encoder(ConvStack):
                 getattr(self, name).reset_parameters()
 
     def __repr__(self) -> str:
-        widths = " → ".join(map(str, [self.in_channels, *self.hidden_channels, self.out_channels]))
+        sizes = [self.in_channels, *self.hidden_channels]
+        if self.jk_mode is not None or self.config["out_channels"] is not None:
+            sizes.append(self.out_channels)
+        widths = " → ".join(map(str, sizes))
         gate = f", gate={self.config['gate']}, open={self.widths}" if len(self.gates) else ""
         return f"{type(self).__name__}({widths}{gate})"

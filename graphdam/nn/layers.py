@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor, nn
 from torch_geometric.nn import JumpingKnowledge
-from torch_geometric.nn.resolver import normalization_resolver
+from torch_geometric.nn.resolver import activation_resolver, normalization_resolver
 
 from graphdam.errors import SettingsError, unknown_choice
 
@@ -45,6 +45,15 @@ def hidden_widths(
             f"equal; received {widths}. jk='cat' takes unequal ones."
         )
     return widths
+
+
+def make_activation(
+    act: str | Callable[[Tensor], Tensor] | None, arguments: dict[str, Any] | None
+) -> Callable[[Tensor], Tensor] | None:
+    """An activation by PyG's name, or a copy of the one given: two encoders share no parameters."""
+    if act is None:
+        return None
+    return copy.deepcopy(activation_resolver(act, **(arguments or {})))  # type: ignore[no-any-return]
 
 
 def make_norm(

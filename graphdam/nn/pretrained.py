@@ -45,7 +45,8 @@ def save_encoder(encoder: ConvStack, folder: str | os.PathLike[str]) -> None:
             f"A saved model names its parts, but {', '.join(unnamed)} is given as an object: pass "
             f"it by name ('elu', 'batch_norm') with its arguments in act_kwargs or norm_kwargs."
         ) from None
-    state = {name: value.contiguous() for name, value in encoder.state_dict().items()}
+    # Clones: layers may share parameters, and safetensors stores every name with its own.
+    state = {name: value.clone().contiguous() for name, value in encoder.state_dict().items()}
     write_atomically(Path(folder) / WEIGHTS, save(state))
     write_atomically(Path(folder) / CONFIG, text)
 
@@ -66,7 +67,7 @@ def load_encoder(
     folder = _local_folder(source)
     description = _read_config(folder / CONFIG)
     name = description["class"]
-    kind = known.get(name)
+    kind = known.get(str(name))
     if kind is None or not issubclass(kind, cls):
         wanted = cls.__name__ if cls.__name__ in known else "one of " + ", ".join(sorted(known))
         raise ModelFileError(

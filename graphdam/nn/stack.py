@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 from torch_geometric.nn import MessagePassing
-from torch_geometric.nn.resolver import activation_resolver
 from torch_geometric.utils import is_torch_sparse_tensor, to_edge_index, trim_to_layer
 
 from graphdam.compaction import ChannelGroup
@@ -20,7 +19,13 @@ from graphdam.gates import Gate
 from graphdam.nn.adjacency import Adjacency
 from graphdam.nn.exactness import check_activation, check_norm
 from graphdam.nn.gating import make_gate
-from graphdam.nn.layers import hidden_widths, make_jumping_knowledge, make_norm, takes_batch
+from graphdam.nn.layers import (
+    hidden_widths,
+    make_activation,
+    make_jumping_knowledge,
+    make_norm,
+    takes_batch,
+)
 from graphdam.nn.layout import OUTPUT, Channels, Layout, channel_groups
 
 
@@ -122,7 +127,7 @@ class ConvStack(nn.Module, ABC):
         self.act_first = act_first
         self.output_is_embedding = output_is_embedding
         self.dropout = Dropout(dropout)
-        self.act = activation_resolver(act, **(act_kwargs or {})) if act is not None else None
+        self.act = make_activation(act, act_kwargs)
 
         sizes = list(self.hidden_channels)
         if out_channels is not None and jk is None:
@@ -307,7 +312,9 @@ class ConvStack(nn.Module, ABC):
     ) -> Tensor:
         """The node embeddings [N, widths[-1]]: the output, or what a classifier's last layer reads.
 
-        With gates, closed channels are columns of zeros; `compact()` removes them.
+        With gates, closed channels are columns of zeros. `compact()` removes them, and folds the
+        gate's values into the layer that reads a hidden embedding: its columns are then those of
+        the gated encoder divided by the gate's values.
         """
         edges = (edge_index, edge_weight, edge_attr)
         return self._run(x, edges, (None, None), (None, None), embed=not self.output_is_embedding)
@@ -325,10 +332,15 @@ class ConvStack(nn.Module, ABC):
         if isinstance(x, Tensor) and x.layout != torch.strided:
             x = CSRMatrix.from_torch(x)
         sparse = isinstance(x, CSRMatrix) or is_torch_sparse_tensor(edge_index)
-        if sparse and isinstance(edge_index, Tensor) and edge_attr is None:
+        if sparse and isinstance(edge_index, Tensor):
             edge_index = self.prepare(edge_index, edge_weight, num_nodes=x.size(0))
+            edge_weight = None
         if isinstance(edge_index, Adjacency):
             edge_index.check_fits(self.adjacency_kind, x.size(0))
+            if edge_weight is not None:
+                raise SettingsError(
+                    "A prepared adjacency holds the edge weights already: give them to prepare()."
+                )
 
         hidden: list[Tensor] = []
         h: Any = x

@@ -40,6 +40,8 @@ def compact(encoder: StackType, keep: Mapping[str, Tensor] | None = None) -> Sta
     if encoder.jk_mode == "lstm":
         config["lstm_channels"] = sliced.jk.lstm.hidden_size  # type: ignore[union-attr]
     small = type(encoder)(**config)
+    # A norm given as an object knows only the width that it was made for.
+    small.norms = sliced.norms  # type: ignore[assignment]
     first = next(encoder.parameters())
     small.to(device=first.device, dtype=first.dtype)
     small.load_state_dict(sliced.state_dict())
@@ -96,6 +98,8 @@ def to_pyg(encoder: ConvStack) -> nn.Module:
     """
     small = compact(encoder)
     widest = max(small.hidden_channels, default=small.out_channels)
+    if small.jk_mode == "lstm":
+        widest = max(widest, 2)  # PyG sizes the LSTM by it, and refuses the size 0
     config = {**small.config, "hidden_channels": widest}
     if config["out_channels"] is None and small.hidden_channels[-1] != widest:
         if small.output_repeats(small.num_layers - 1) > 1:

@@ -134,6 +134,13 @@ class Settings(BaseModel):
                 f"start_width={self.start_width}: a teacher is at least as wide as its student"
             )
         self._check_target()
+        noise = self.dropout + self.feature_dropout
+        if self.teacher and self.target_width is None and self.penalty_weight > 0 and noise == 0:
+            raise ValueError(
+                "dropout=0 and feature_dropout=0 leave the teacher without a spread to measure the "
+                "gated model's distance by, so the width would never shrink: set one of them, or a "
+                "target_width"
+            )
         return self
 
     def _check_target(self) -> None:

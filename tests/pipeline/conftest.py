@@ -32,7 +32,7 @@ QUICK: dict[str, Any] = {
 }
 
 
-class Interruption(Exception):
+class InterruptionError(Exception):
     """What ends a run in these tests."""
 
 
@@ -73,9 +73,9 @@ def interrupted() -> Callable[..., None]:
     def begin(settings: Settings, out: Path, *, seed: int, epoch: int) -> None:
         def stop(line: HistoryLine) -> None:
             if (line.seed, line.epoch) == (seed, epoch):
-                raise Interruption
+                raise InterruptionError
 
-        with pytest.raises(Interruption):
+        with pytest.raises(InterruptionError):
             pipeline.run(settings, out, observer=pipeline.Observer(epoch=stop))
 
     return begin

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,6 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from graphdam import files
 from graphdam.errors import TrainingError
 from graphdam.training.checkpoint import (
     Checkpoint,
@@ -55,7 +55,7 @@ def test_a_full_disk_leaves_the_previous_checkpoint_whole(
     write_checkpoint(path, make(3))
     before = path.read_bytes()
     with monkeypatch.context() as patch:
-        patch.setattr(files.os, "fsync", full_disk)
+        patch.setattr(os, "fsync", full_disk)
         with pytest.raises(OSError, match="No space left"):
             write_checkpoint(path, make(4))
     assert path.read_bytes() == before

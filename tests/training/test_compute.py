@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 import pytest
 import torch
 
 from graphdam.data import Graph
 from graphdam.errors import SettingsError
-from graphdam.training import Settings
-from graphdam.training import compute
+from graphdam.training import Settings, compute
 from graphdam.training.compute import choose_device, threads_for
 
 MakeSettings = Callable[..., Settings]
@@ -44,9 +42,14 @@ def test_large_graphs_keep_all_threads(
 def test_the_setting_wins_and_a_failure_puts_the_number_back(
     quick: MakeSettings, karate: Graph
 ) -> None:
-    with pytest.raises(RuntimeError, match="inside"), threads_for(quick(threads=3), karate):
-        assert torch.get_num_threads() == 3
-        raise RuntimeError("inside")
+
+    def fail() -> None:
+        with threads_for(quick(threads=3), karate):
+            assert torch.get_num_threads() == 3
+            raise RuntimeError("inside")
+
+    with pytest.raises(RuntimeError, match="inside"):
+        fail()
     assert torch.get_num_threads() == 2
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,6 @@ import pytest
 import torch
 from torch import nn
 
-from graphdam import files
 from graphdam.data import Graph
 from graphdam.errors import TrainingError
 from graphdam.report import HistoryLine
@@ -21,7 +21,7 @@ from graphdam.training.checkpoint import read_checkpoint
 MakeSettings = Callable[..., Settings]
 
 
-class Interruption(Exception):
+class InterruptionError(Exception):
     """What ends a run in these tests."""
 
 
@@ -37,7 +37,7 @@ def fit(
 
     def on_epoch(line: HistoryLine) -> None:
         if line.epoch == stop_at:
-            raise Interruption
+            raise InterruptionError
         lines.append(line.model_copy(update={"seconds": 0.0}))
 
     with seeded(seed, torch.device("cpu")):
@@ -47,7 +47,7 @@ def fit(
 
 
 def interrupt(settings: Settings, graph: Graph, checkpoint: Path, epoch: int) -> None:
-    with pytest.raises(Interruption):
+    with pytest.raises(InterruptionError):
         fit(settings, graph, checkpoint=checkpoint, stop_at=epoch)
 
 
@@ -156,7 +156,7 @@ def test_a_full_disk_while_saving_loses_no_more_than_one_checkpoint(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(files.os, "fsync", full)
+        patch.setattr(os, "fsync", full)
         with pytest.raises(OSError, match="No space left on device"):
             fit(settings, karate, checkpoint=checkpoint)
     assert read_checkpoint(checkpoint).values["epoch"] == 8

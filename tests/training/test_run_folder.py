@@ -162,7 +162,7 @@ def test_a_full_disk_is_said(
     def full(_: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(files.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     path = tmp_path / "run"
     assert refusal(lambda: RunFolder.create(path, quick())) == (
         f"{path} cannot be written (No space left on device): choose an --out in a folder that can "

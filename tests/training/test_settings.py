@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from graphdam.errors import SettingsError
 from graphdam.training import RECIPES, Settings
 
-SMALL = {"start_width": 16, "hidden_channels": 32, "min_width": 2}
+SMALL: dict[str, Any] = {"start_width": 16, "hidden_channels": 32, "min_width": 2}
 
 
 def refusal(recipe: str = "default", **given: Any) -> str:
@@ -42,7 +42,7 @@ def test_what_is_given_wins_over_the_recipe() -> None:
 
 def test_settings_do_not_change() -> None:
     with pytest.raises(ValidationError, match="frozen"):
-        Settings.of().epochs = 3  # type: ignore[misc]
+        Settings.of().epochs = 3
 
 
 def test_an_unknown_recipe_lists_the_known_ones() -> None:
@@ -100,6 +100,12 @@ def test_an_unknown_setting_suggests_the_near_one_and_lists_all() -> None:
             "These settings contradict each other: min_width=17 is above start_width=16: at most "
             "the start width can stay open.",
         ),
+        (
+            {"dropout": 0.0, "feature_dropout": 0.0, "target_width": None, "penalty_weight": 1.0},
+            "These settings contradict each other: dropout=0 and feature_dropout=0 leave the "
+            "teacher without a spread to measure the gated model's distance by, so the width would "
+            "never shrink: set one of them, or a target_width.",
+        ),
         ({"model": "gcnn"}, "Setting model='gcnn': input should be 'gcn', 'graphsage' or 'gat'."),
         ({"epochs": 0}, "Setting epochs=0: input should be greater than or equal to 1."),
         ({"lr": -0.1}, "Setting lr=-0.1: input should be greater than 0."),
@@ -114,7 +120,8 @@ def test_contradictions_are_refused_in_one_sentence(given: dict[str, Any], messa
 @pytest.mark.parametrize("name", ["lr", "penalty_weight", "imitation_weight"])
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_numbers_are_finite(name: str, value: float) -> None:
-    assert refusal(**{name: value}).startswith(f"Setting {name}=")
+    given: dict[str, Any] = {name: value}
+    assert refusal(**given).startswith(f"Setting {name}=")
 
 
 def test_a_negative_seed_is_refused() -> None:
