@@ -92,7 +92,7 @@ class Settings(BaseModel):
         1.5,
         gt=0,
         description="How far the gated model may lie from its teacher while the width shrinks, in "
-        "units of the teacher's own spread under dropout.",
+        "units of the teacher's spread under dropout or of its own least distance.",
     )
     imitation_weight: float = Field(1.0, ge=0, description="Weight of imitating the teacher.")
     task_weight: float = Field(

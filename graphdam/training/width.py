@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from graphdam.errors import SettingsError
@@ -17,15 +18,19 @@ class WidthControl:
     r"""Moves an encoder's gates through a run: soft and wide at first, hard and final at the end.
 
     While the width is learnt, λ presses on the offsets between `gate_begin` and `gate_end`. Beside
-    a teacher the pressure has a brake: it acts only while the student, without dropout, lies no
-    further from the teacher than the teacher lies from itself when dropout is switched on,
+    a teacher the pressure has a brake: it acts only while the student's distance from the teacher,
+    :math:`d_s = \mathrm{KL}(t \,\Vert\, s)` without dropout on all nodes, is small in one of two
+    units,
 
     .. math::
-        \mathrm{gap}(z_\mathrm{eval}, t_\mathrm{eval}) \le
-        \mathrm{tolerance} \cdot \mathrm{gap}(t_\mathrm{train}, t_\mathrm{eval}),
+        d_s \le \mathrm{tolerance} \cdot \max(d_t, d_s^*),
 
-    both as moving averages. The yardstick needs no labels, counts all nodes, and carries the
-    graph's own scale. With a `target_width` the offsets follow a schedule instead and end at
+    where :math:`d_t` is how far dropout moves the teacher from itself, and :math:`d_s^*` the
+    least distance that the student has had since the width began to move. The first unit says how
+    much difference the graph does not care about; the second lets a student narrow that its own
+    regularisation, not its width, keeps from its teacher. All are moving averages. None needs a
+    label or a constant of the graph. While the brake holds, only the task moves the offsets, and
+    may reopen channels. With a `target_width` the offsets follow a schedule instead and end at
     exactly that width.
 
     The steepness grows from 1 to `final_steepness` until the width is final, so that the channels
@@ -43,6 +48,8 @@ class WidthControl:
         self.final_from = end if self.gates else 0
         self.gap_of_student: float | None = None
         self.gap_of_teacher: float | None = None
+        self.closest_gap = math.inf
+        self.is_moving = False
         self.mean_offsets = [gate.initial_offset for gate in self.gates]
 
     def is_final(self, epoch: int) -> bool:
@@ -51,9 +58,10 @@ class WidthControl:
 
     def begin_epoch(self, epoch: int) -> None:
         """Put the gates where this epoch has them."""
+        self.is_moving = self.penalty.is_active(epoch)
         for gate in self.gates:
             gate.set_steepness(self.steepness.at(epoch))
-            gate.offset.requires_grad_(not self.targets and self.penalty.is_active(epoch))
+            gate.offset.requires_grad_(not self.targets and self.is_moving)
         for gate, schedule in zip(self.gates, self.targets, strict=False):
             schedule.apply(gate, epoch)
         if not self.targets and epoch == self.final_from:
@@ -73,12 +81,15 @@ class WidthControl:
     def is_braked(self) -> bool:
         if self.gap_of_student is None or self.gap_of_teacher is None:
             return False
-        return self.gap_of_student > self.settings.brake_tolerance * self.gap_of_teacher
+        yardstick = max(self.gap_of_teacher, self.closest_gap)
+        return self.gap_of_student > self.settings.brake_tolerance * yardstick
 
     def observe(self, *, gap_of_student: float, gap_of_teacher: float) -> None:
         """Tell the brake how far student and noisy teacher lie from the teacher this epoch."""
         self.gap_of_student = _smoothed(self.gap_of_student, gap_of_student)
         self.gap_of_teacher = _smoothed(self.gap_of_teacher, gap_of_teacher)
+        if self.is_moving:
+            self.closest_gap = min(self.closest_gap, self.gap_of_student)
 
     def end_step(self) -> None:
         """Keep the offsets where they matter: a gate must not wander off while nothing closes."""
@@ -104,12 +115,14 @@ class WidthControl:
         return {
             "gap_of_student": self.gap_of_student,
             "gap_of_teacher": self.gap_of_teacher,
+            "closest_gap": self.closest_gap if math.isfinite(self.closest_gap) else None,
             "mean_offsets": self.mean_offsets,
         }
 
     def restore(self, values: dict[str, Any]) -> None:
         self.gap_of_student = values["gap_of_student"]
         self.gap_of_teacher = values["gap_of_teacher"]
+        self.closest_gap = math.inf if values["closest_gap"] is None else values["closest_gap"]
         self.mean_offsets = values["mean_offsets"]
 
 
