@@ -10,11 +10,12 @@ from importlib.metadata import version
 from pathlib import Path
 
 import torch
+from pydantic import ValidationError
 
 from graphdam._version import __version__
 from graphdam.compaction import deviation
 from graphdam.data import Graph, load_graph
-from graphdam.errors import InexactError
+from graphdam.errors import InexactError, RunFolderError
 from graphdam.evaluation.cost import num_parameters
 from graphdam.evaluation.latency import median_latencies
 from graphdam.files import write_atomically
@@ -36,6 +37,7 @@ from graphdam.training import Settings, Trainer, build_encoder, build_wide, seed
 from graphdam.training.checkpoint import read_checkpoint
 from graphdam.training.compute import choose_device, threads_for
 from graphdam.training.run_folder import RunFolder
+from graphdam.training.width import WidthControl
 
 LARGEST_DEVIATION = 1e-5
 """Of gated and compact outputs, relative to the outputs' scale, in float32."""
@@ -101,7 +103,8 @@ def run(
         out: the run folder.
         data_root: where named data sets lie, see `load_graph`.
         overwrite: replace a run that is there.
-        resume: go on with a run that was interrupted; a finished one is returned as it is.
+        resume: go on with the run at `out`, which was interrupted; a finished one is returned as
+            it is.
         command: what the record names as its origin.
         observer: who is told about progress.
 
@@ -111,18 +114,17 @@ def run(
     """
     observer = observer or Observer()
     device = choose_device(settings.device)
-    graph = load_graph(settings.dataset, split=settings.split, data_root=data_root)
-    build_encoder(
-        settings, graph
-    )  # settings that no encoder fits are refused before a folder is made
-    if resume and out.exists():
+    folder = RunFolder(out)
+    if resume:
         folder = RunFolder.open(out)
         folder.require_same(settings)
         if folder.is_finished:
             return read_record(out)
-    else:
+    graph = load_graph(settings.dataset, split=settings.split, data_root=data_root)
+    _refuse_unbuildable(settings, graph)
+    if not resume:
         folder = RunFolder.create(out, settings, overwrite=overwrite)
-    with threads_for(settings, graph) as threads:
+    with threads_for(settings, graph) as threads, seeded(0, device):
         observer.graph(graph, device, threads)
         graph = graph.to(device)
         results: list[SeedResult] = []
@@ -140,16 +142,24 @@ def run(
     return record
 
 
+def _refuse_unbuildable(settings: Settings, graph: Graph) -> None:
+    """Meet the errors of settings that fit no encoder before a folder is made."""
+    with seeded(0, graph.y.device):
+        WidthControl(settings, build_encoder(settings, graph))
+        if settings.teacher:
+            build_wide(settings, graph)
+
+
 def _run_seed(
     settings: Settings, graph: Graph, seed: int, folder: RunFolder, observer: Observer
 ) -> SeedResult:
-    done = folder.seed_folder(seed) / "result.json"
+    done = folder.seed_result(seed)
     if done.exists():
-        return SeedResult.model_validate_json(done.read_text(encoding="utf-8"))
+        return _read_seed_result(done)
     checkpoint = folder.seed_checkpoint(seed)
     begun = read_checkpoint(checkpoint).values["epoch"] if checkpoint.exists() else 0
-    finished = {other for other in settings.seeds if (folder.seed_folder(other)).exists()}
-    folder.cut_history(finished - {seed}, seed=seed, epoch=begun)
+    finished = {other for other in settings.seeds if folder.seed_result(other).exists()}
+    folder.cut_history(finished, seed=seed, epoch=begun)
 
     def keep(line: HistoryLine) -> None:
         folder.append_history(line)
@@ -199,11 +209,23 @@ def _run_seed(
     return result
 
 
+def _read_seed_result(path: Path) -> SeedResult:
+    try:
+        return SeedResult.model_validate_json(path.read_text(encoding="utf-8"))
+    except (ValidationError, OSError, UnicodeDecodeError) as error:
+        raise RunFolderError(
+            f"{path} is not the result of a finished seed (it was cut off, edited, or written by "
+            f"another version): remove its folder to train that seed again, or start again with "
+            f"--overwrite."
+        ) from error
+
+
 def _latency(settings: Settings, graph: Graph, compact: Encoder) -> Latency | None:
     """One inference of the wide and of the compact model, alternately; weights do not matter."""
     if settings.gate is None:
         return None
-    wide = build_wide(settings, graph).to(graph.y.device).eval()
+    with seeded(0, graph.y.device):
+        wide = build_wide(settings, graph).to(graph.y.device).eval()
     prepared = prepare_graph(wide, graph)
     with torch.no_grad():
         wide_seconds, compact_seconds = median_latencies(
@@ -278,7 +300,7 @@ def _record(
 def _selection(settings: Settings) -> str:
     if settings.gate is None:
         return "best validation score of all epochs (ties: lower validation loss); test read once"
-    begin = round(settings.gate_end * settings.epochs)
+    begin = min(round(settings.gate_end * settings.epochs), settings.epochs - 1)
     return (
         f"best validation score of the epochs from {begin} on, when the width is "
         f"final (ties: lower validation loss); test read once"

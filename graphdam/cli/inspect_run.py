@@ -43,10 +43,9 @@ def evaluate(
     metric = scores["metric"].replace("_", "-").upper() if "auc" in scores["metric"] else "accuracy"
     table.add_row(f"{metric} (%)", *(f"{100 * value:.1f}" for value in scores["scores"].values()))
     output.results.print(table)
-    output.results.print(
+    output.text(
         f"widths {scores['widths']}, {scores['parameters']:,} parameters, "
-        f"{scores['multiply_adds']:,} multiply-adds",
-        highlight=False,
+        f"{scores['multiply_adds']:,} multiply-adds"
     )
 
 
@@ -78,7 +77,7 @@ def embed(
     write_embedding(embedding, path)
     rows, columns = embedding.shape
     output.document({"run": run, "file": str(path), "nodes": rows, "dimensions": columns})
-    output.results.print(f"{rows:,} nodes × {columns} dimensions → {path}", highlight=False)
+    output.text(f"{rows:,} nodes × {columns} dimensions → {path}")
 
 
 def info(
@@ -94,13 +93,9 @@ def info(
     output = Output(json=json_)
     folder = RunFolder.open(Path(run))
     settings = folder.settings().model_dump(mode="json")
-    console = output.results
     if not folder.is_finished:
         output.document({"run": run, "finished": False, "settings": settings})
-        console.print(
-            f"{run} has not finished: graphdam train --out {run} --resume continues it.",
-            highlight=False,
-        )
+        output.text(f"{run} has not finished: graphdam train --out {run} --resume continues it.")
         return
     record = read_record(folder.path)
     encoder = Encoder.from_pretrained(folder.model)
@@ -114,16 +109,14 @@ def info(
             "layers": layers,
         }
     )
-    console.print(to_rich(before_after(record), title=f"{run}: {record.command}"))
-    console.print(deviation_line(record) or "", style="dim", highlight=False)
-    console.print(caption([record]), style="dim", highlight=False)
-    console.print(f"\n{encoder!r}, from seed {record.model_seed}", highlight=False)
+    title = f"{record.dataset} · {record.model} · {record.recipe} · {record.split} split"
+    output.results.print(to_rich(before_after(record), title=title))
+    output.text(deviation_line(record) or "", style="dim")
+    output.text(caption([record]), style="dim")
+    output.text(f"\n{encoder!r}, from seed {record.model_seed}")
     for name, shape in layers.items():
-        console.print(f"  {name:28} {' × '.join(map(str, shape))}", highlight=False)
-    console.print(
-        f"\nIn Python: graphdam.{type(encoder).__name__}.from_pretrained('{folder.model}')",
-        highlight=False,
-    )
+        output.text(f"  {name:28} {' × '.join(map(str, shape))}")
+    output.text(f"\nIn Python: graphdam.{type(encoder).__name__}.from_pretrained('{folder.model}')")
 
 
 def _load(run: str, graph: str | None, data_root: str | None) -> LoadedRun:

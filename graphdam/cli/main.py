@@ -16,6 +16,9 @@ from graphdam.errors import GraphDamError
 # Newer versions of typer bring their own copy of click: its base class is named by what they share.
 WrongUsage: Any = typer.BadParameter.__bases__[0]
 
+INTERRUPTED = 130
+"""The exit code that shells give to a program ended by Ctrl-C."""
+
 app = typer.Typer(
     name="graphdam",
     help="Learns how wide a graph neural network has to be, and hands back the smaller network.",
@@ -58,13 +61,17 @@ def run(arguments: list[str]) -> int:
     """Run one command and return its exit code: 0, 1 for a failure, 2 for wrong usage."""
     debug = "--debug" in arguments
     try:
-        return int(app(arguments, standalone_mode=False) or 0)
+        code = int(app(arguments, prog_name="graphdam", standalone_mode=False) or 0)
+        if code == INTERRUPTED:  # some versions of typer turn Ctrl-C into this code
+            raise KeyboardInterrupt
+        return code
     except WrongUsage as error:
-        _complain(error.format_message(), hint="graphdam --help lists commands and options.")
+        if error.format_message():  # without arguments the help is all there is to say
+            _complain(error.format_message(), hint="graphdam --help lists commands and options.")
         return 2
     except (KeyboardInterrupt, typer.Abort):
         _complain("Interrupted: the same command with --resume continues a run.")
-        return 130
+        return INTERRUPTED
     except GraphDamError as error:
         if debug:
             raise
@@ -78,8 +85,8 @@ def run(arguments: list[str]) -> int:
         if debug:
             raise
         _complain(
-            f"The system refused: {error}. What was saved before is whole; mend the cause and run "
-            f"the same command with --resume."
+            f"The system refused: {error}. What was saved before is whole: mend the cause and run "
+            f"the same command again (graphdam train with --resume)."
         )
         return 1
     except Exception as error:

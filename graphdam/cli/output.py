@@ -38,6 +38,10 @@ class Output:
     def progress(self) -> Console:
         return Console(stderr=True, quiet=self.quiet)
 
+    def text(self, line: str, *, style: str | None = None) -> None:
+        """A line of results as it is: no markup, and never folded inside a path."""
+        self.results.print(line, style=style, markup=False, highlight=False, soft_wrap=True)
+
     def document(self, content: Any) -> None:
         """Print the one JSON document of `--json`."""
         if self.json:

@@ -29,11 +29,11 @@ def train(
     ] = None,
     model: Annotated[str | None, typer.Option(help="gcn, graphsage or gat.")] = None,
     recipe: Annotated[
-        str,
+        str | None,
         typer.Option(
             help="default (DAM beside a wide teacher), paper (plain DAM) or wide (no gates)."
         ),
-    ] = "default",
+    ] = None,
     target_width: Annotated[
         str | None,
         typer.Option(help="End at exactly this hidden width; one number, or one a layer: 16,8."),
@@ -89,7 +89,7 @@ def train(
             f"of them out."
         )
     given: dict[str, Any] = {
-        "dataset": None if graph is None and dataset is None else graph or dataset,
+        "dataset": dataset if graph is None else str(Path(graph).resolve()),
         "model": model,
         "target_width": _widths(target_width),
         "seeds": tuple(range(seeds)) if seeds is not None else None if seed is None else (seed,),
@@ -113,7 +113,7 @@ def train(
 
 def _train(
     given: dict[str, Any],
-    recipe: str,
+    recipe: str | None,
     *,
     out: str | None,
     overwrite: bool,
@@ -128,10 +128,10 @@ def _train(
 
     if resume and overwrite:
         raise SettingsError("--resume keeps a run and --overwrite discards it: give one of them.")
-    if resume and out is not None and not given and Path(out).exists():
+    if resume and out is not None and not given and recipe is None:
         settings = RunFolder.open(Path(out)).settings()
     else:
-        settings = Settings.of(recipe, **given)
+        settings = Settings.of(recipe or "default", **given)
     folder = Path(out) if out is not None else _default_folder(settings, resume=resume)
     command = shlex.join(["graphdam", *sys.argv[1:]])
     with TrainingProgress(settings, to.progress) as progress:
@@ -174,11 +174,11 @@ def _show(record: RunRecord, folder: Path, to: Output) -> None:
     console.print(to_rich(before_after(record), title=title))
     line = deviation_line(record)
     if line is not None:
-        console.print(line, style="dim", highlight=False)
+        to.text(line, style="dim")
     for note in record.notes:
-        console.print(f"Note: {note}.", style="yellow", highlight=False)
-    console.print(f"\nRun: {folder}", highlight=False)
-    console.print(f"Next: graphdam embed {folder}   graphdam info {folder}", highlight=False)
+        to.text(f"Note: {note}.", style="yellow")
+    to.text(f"\nRun: {folder}")
+    to.text(f"Next: graphdam embed {folder}\n      graphdam info {folder}")
 
 
 def _widths(text: str | None) -> tuple[int, ...] | None:
@@ -203,4 +203,6 @@ def _assignments(texts: list[str]) -> dict[str, Any]:
             values[name.strip()] = json.loads(value)
         except ValueError:
             values[name.strip()] = None if value in ("None", "none") else value
+    if "recipe" in values:
+        raise SettingsError("A recipe is not set by --set: name it with --recipe.")
     return values

@@ -20,7 +20,7 @@ def drop(x: Tensor, p: float, *, training: bool) -> Tensor:
     """
     if not training or p == 0.0:
         return x
-    if x.device.type != "cpu":
+    if x.device.type != "cpu" or p == 1.0:
         return F.dropout(x, p)
     closed = min(max(round(p * LEVELS), 1), LEVELS - 1)
     bits = torch.empty((x.numel() + 3) // 4, dtype=torch.int64).random_(-(2**63), None)

@@ -53,7 +53,10 @@ def make_activation(
     """An activation by PyG's name, or a copy of the one given: two encoders share no parameters."""
     if act is None:
         return None
-    return copy.deepcopy(activation_resolver(act, **(arguments or {})))  # type: ignore[no-any-return]
+    try:
+        return copy.deepcopy(activation_resolver(act, **(arguments or {})))  # type: ignore[no-any-return]
+    except (ValueError, TypeError) as error:
+        raise SettingsError(_unresolved("act", act, arguments, error)) from None
 
 
 def make_norm(
@@ -62,9 +65,19 @@ def make_norm(
     """A norm over `channels`, by PyG's name or from a callable; `Identity` for None."""
     if norm is None:
         return nn.Identity()
-    layer = normalization_resolver(norm, channels, **(arguments or {}))
+    try:
+        layer = normalization_resolver(norm, channels, **(arguments or {}))
+    except (ValueError, TypeError) as error:
+        raise SettingsError(_unresolved("norm", norm, arguments, error)) from None
     # A norm given as one module serves every layer: each needs parameters of its own.
     return copy.deepcopy(layer)  # type: ignore[no-any-return]
+
+
+def _unresolved(part: str, name: object, arguments: dict[str, Any] | None, error: Exception) -> str:
+    examples = {"act": "'relu', 'elu' or 'tanh'", "norm": "'batch_norm' or 'graph_norm'"}[part]
+    if isinstance(error, TypeError):
+        return f"{part} {name!r} does not take {arguments}: {error}."
+    return f"Unknown {part} {name!r}: use a name of PyG's, such as {examples}, or None."
 
 
 def make_jumping_knowledge(mode: str, sizes: list[int], lstm_channels: int | None) -> nn.Module:

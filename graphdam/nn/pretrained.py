@@ -69,9 +69,13 @@ def load_encoder(
     name = description["class"]
     kind = known.get(str(name))
     if kind is None or not issubclass(kind, cls):
-        wanted = cls.__name__ if cls.__name__ in known else "one of " + ", ".join(sorted(known))
+        if kind is None:
+            raise ModelFileError(
+                f"{folder / CONFIG} holds a {name}, which this graphdam does not know; it knows "
+                f"{', '.join(sorted(known))}."
+            )
         raise ModelFileError(
-            f"{folder / CONFIG} holds a {name}, and {wanted} was asked for: load it with "
+            f"{folder / CONFIG} holds a {name}, and {cls.__name__} was asked for: load it with "
             f"graphdam.{name}.from_pretrained."
         )
     try:

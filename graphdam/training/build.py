@@ -28,7 +28,7 @@ def build_wide(settings: Settings, graph: Graph) -> Encoder:
 
 def build_gated(settings: Settings, graph: Graph) -> Encoder:
     """The gated model at its start width."""
-    channels = settings.start_width // _heads(settings)
+    channels = max(1, settings.start_width // _heads(settings))
     min_width = min(settings.min_width, channels)
     if settings.target_width is not None:
         min_width = 1

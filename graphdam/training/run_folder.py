@@ -17,8 +17,17 @@ from graphdam.training.settings import Settings
 SETTINGS_FILE = "settings.json"
 FORMAT = 1
 
-MEMBERS = (SETTINGS_FILE, HISTORY_FILE, RECORD_FILE, "model", "checkpoint", "figures")
-"""All that a run folder holds, and all that replacing one deletes."""
+MEMBERS = (
+    RECORD_FILE,
+    HISTORY_FILE,
+    "embedding.npy",
+    "model/config.json",
+    "model/model.safetensors",
+    "figures/curves.png",
+    "figures/gates.png",
+    "checkpoint",
+)
+"""All that a run leaves beside its settings, and all that replacing it deletes."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +128,8 @@ class RunFolder:
         Raises:
             RunFolderError: naming the first difference.
         """
-        began, now = self.settings().model_dump(), settings.model_dump()
+        anywhere = {"device", "threads"}  # where a run computes may change in between
+        began, now = (each.model_dump(exclude=anywhere) for each in (self.settings(), settings))
         for name in began:
             if began[name] != now[name]:
                 raise RunFolderError(
@@ -131,6 +141,10 @@ class RunFolder:
     def seed_folder(self, seed: int) -> Path:
         """Where a finished seed of an unfinished run lies."""
         return self.checkpoint / f"seed-{seed}"
+
+    def seed_result(self, seed: int) -> Path:
+        """What a seed found; there once the seed has finished."""
+        return self.seed_folder(seed) / RECORD_FILE
 
     def seed_checkpoint(self, seed: int) -> Path:
         """The training state of a seed under way."""
@@ -181,12 +195,19 @@ class RunFolder:
             return False
 
     def _remove_members(self) -> None:
+        """Delete what a run leaves, the result first, and nothing else.
+
+        The settings stay until they are replaced: a folder half emptied is still a run of ours.
+        """
         for name in MEMBERS:
             member = self.path / name
             if member.is_symlink() or member.is_file():
                 member.unlink()
             elif member.is_dir():
                 shutil.rmtree(member)
+        for name in ("model", "figures"):
+            if (self.path / name).is_dir() and not any((self.path / name).iterdir()):
+                (self.path / name).rmdir()
 
 
 def _history_text(line: HistoryLine) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from graphdam.errors import SettingsError, unknown_choice
 from graphdam.training.recipes import RECIPES
@@ -20,7 +20,9 @@ class Settings(BaseModel):
         SettingsError: from `of`, naming the setting, what was received and what is accepted.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False
+    )
 
     recipe: str = Field("default", description="The named recipe that the other settings vary.")
 
@@ -112,10 +114,17 @@ class Settings(BaseModel):
         except ValidationError as error:
             raise SettingsError(_sentence(error)) from None
 
+    @field_validator("target_width", mode="before")
+    @classmethod
+    def _one_target_is_a_list_of_one(cls, value: object) -> object:
+        return (value,) if isinstance(value, int) else value
+
     @model_validator(mode="after")
     def _agree(self) -> Settings:
-        if not self.seeds or len(set(self.seeds)) < len(self.seeds):
-            raise ValueError(f"seeds must be one or more different numbers, received {self.seeds}")
+        if not self.seeds or len(set(self.seeds)) < len(self.seeds) or min(self.seeds) < 0:
+            raise ValueError(
+                f"seeds must be one or more different numbers from 0 on, received {self.seeds}"
+            )
         if self.gate is None:
             return self
         if self.gate_end < self.gate_begin:
@@ -146,6 +155,11 @@ class Settings(BaseModel):
     def _check_target(self) -> None:
         if self.target_width is None:
             return
+        if self.num_hidden == 0:
+            raise ValueError(
+                f"target_width={_numbers(self.target_width)} is for hidden layers, and a model "
+                f"with num_layers=1 has none"
+            )
         if not all(1 <= width <= self.start_width for width in self.target_width):
             raise ValueError(
                 f"target_width={_numbers(self.target_width)} must lie between 1 and "

@@ -112,6 +112,7 @@ class TrainingState:
         self.student = Learner(encoder, settings, objective)
         self.teacher = None if teacher is None else Learner(teacher, settings, None)
         self.gates = [gate for gate in gates_of(encoder).values() if isinstance(gate, DAMGate)]
+        self.repeats = [group.repeats for group in encoder.channel_groups() if group.gate]
 
     def run_epoch(self, prepared: PreparedGraph) -> HistoryLine:
         """One step of teacher and student, and a look at validation."""
@@ -129,11 +130,7 @@ class TrainingState:
         penalty_weight = control.penalty_weight(epoch)
         if penalty_weight > 0:
             loss = loss + penalty_weight * student.penalty()
-        if not math.isfinite(value):
-            raise TrainingError(
-                f"The loss became {value} at epoch {epoch} of seed {self.seed}: lower lr "
-                f"({self.settings.lr}) or check the features for extreme values."
-            )
+        self._require_finite(value)
         self.student.step(loss)
         control.end_step()
         train, val, teacher_val = self._look(prepared, taught)
@@ -146,12 +143,19 @@ class TrainingState:
             val=val.score,
             teacher_val=teacher_val,
             penalty=penalty_weight,
-            widths=student.widths,
+            widths=self._widths(),
             offsets=[float(gate.offset.detach()) for gate in self.gates],
             steepness=float(self.gates[0].steepness) if self.gates else 1.0,
             gate_values=self._gate_values(epoch),
             seconds=0.0,
         )
+
+    def _require_finite(self, value: float) -> None:
+        if not math.isfinite(value):
+            raise TrainingError(
+                f"The loss became {value} at epoch {self.epoch} of seed {self.seed}: lower lr "
+                f"({self.settings.lr}) or check the features for extreme values."
+            )
 
     def _step_teacher(self, teacher: Learner, prepared: PreparedGraph) -> Tensor:
         outputs = self.objective.outputs(teacher.encoder.train(), prepared)
@@ -165,6 +169,7 @@ class TrainingState:
         """Scores without dropout; the brake is told how far student and teacher lie apart."""
         objective, epoch = self.objective, self.epoch
         outputs = objective.outputs(self.student.encoder.eval(), prepared)
+        self._require_finite(float(outputs.sum()))
         val = objective.evaluate(outputs, prepared, "val")
         if self.control.is_final(epoch):
             self.student.consider(epoch, val)
@@ -180,6 +185,14 @@ class TrainingState:
                 gap_of_teacher=float(objective.disagreement(taught, quiet)),
             )
         return train, val, of_teacher.score
+
+    def _widths(self) -> list[int]:
+        """Open channels by gate, those of all heads together; without gates, by layer."""
+        if not self.gates:
+            return self.student.encoder.widths
+        return [
+            gate.width * repeats for gate, repeats in zip(self.gates, self.repeats, strict=True)
+        ]
 
     def _gate_values(self, epoch: int) -> list[list[float]] | None:
         every = max(1, self.settings.epochs // PICTURES)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from graphdam.errors import SettingsError
@@ -40,21 +39,22 @@ class WidthControl:
     def __init__(self, settings: Settings, encoder: Encoder) -> None:
         self.settings = settings
         self.gates = [gate for gate in gates_of(encoder).values() if isinstance(gate, DAMGate)]
+        last = settings.epochs - 1
         begin = round(settings.gate_begin * settings.epochs)
         end = round(settings.gate_end * settings.epochs)
         self.penalty = PenaltySchedule(settings.penalty_weight, begin, end)
         self.steepness = GeometricSchedule(1.0, settings.final_steepness, begin, end)
-        self.targets = _targets(settings, encoder, begin, end)
-        self.final_from = end if self.gates else 0
+        self.targets = _targets(settings, encoder, min(begin, last), min(end, last))
+        self.final_from = min(end, last) if self.gates else 0
         self.gap_of_student: float | None = None
         self.gap_of_teacher: float | None = None
-        self.closest_gap = math.inf
+        self.closest_gap: float | None = None
         self.is_moving = False
         self.mean_offsets = [gate.initial_offset for gate in self.gates]
 
     def is_final(self, epoch: int) -> bool:
         """Whether the widths of this epoch are those of the run's end."""
-        return epoch >= min(self.final_from, self.settings.epochs - 1)
+        return epoch >= self.final_from
 
     def begin_epoch(self, epoch: int) -> None:
         """Put the gates where this epoch has them."""
@@ -64,11 +64,11 @@ class WidthControl:
             gate.offset.requires_grad_(not self.targets and self.is_moving)
         for gate, schedule in zip(self.gates, self.targets, strict=False):
             schedule.apply(gate, epoch)
-        if not self.targets and epoch == self.final_from:
-            # The brake makes an offset swing about its balance, so the average decides; midway
-            # between two thresholds, rounding can no longer open or close a channel.
+        if not self.targets and epoch == self.penalty.end:
             for gate, offset in zip(self.gates, self.mean_offsets, strict=True):
-                gate.set_offset(offset)
+                if self.gap_of_student is not None:
+                    gate.set_offset(offset)  # under a brake it swings about its balance
+                # Midway between two thresholds rounding can no longer open or close a channel.
                 gate.set_offset(gate.offset_of(gate.width))
 
     def penalty_weight(self, epoch: int) -> float:
@@ -81,7 +81,7 @@ class WidthControl:
     def is_braked(self) -> bool:
         if self.gap_of_student is None or self.gap_of_teacher is None:
             return False
-        yardstick = max(self.gap_of_teacher, self.closest_gap)
+        yardstick = max(self.gap_of_teacher, self.closest_gap or 0.0)
         return self.gap_of_student > self.settings.brake_tolerance * yardstick
 
     def observe(self, *, gap_of_student: float, gap_of_teacher: float) -> None:
@@ -89,7 +89,9 @@ class WidthControl:
         self.gap_of_student = _smoothed(self.gap_of_student, gap_of_student)
         self.gap_of_teacher = _smoothed(self.gap_of_teacher, gap_of_teacher)
         if self.is_moving:
-            self.closest_gap = min(self.closest_gap, self.gap_of_student)
+            closest = self.closest_gap
+            now = self.gap_of_student
+            self.closest_gap = now if closest is None else min(closest, now)
 
     def end_step(self) -> None:
         """Keep the offsets where they matter: a gate must not wander off while nothing closes."""
@@ -115,14 +117,14 @@ class WidthControl:
         return {
             "gap_of_student": self.gap_of_student,
             "gap_of_teacher": self.gap_of_teacher,
-            "closest_gap": self.closest_gap if math.isfinite(self.closest_gap) else None,
+            "closest_gap": self.closest_gap,
             "mean_offsets": self.mean_offsets,
         }
 
     def restore(self, values: dict[str, Any]) -> None:
         self.gap_of_student = values["gap_of_student"]
         self.gap_of_teacher = values["gap_of_teacher"]
-        self.closest_gap = math.inf if values["closest_gap"] is None else values["closest_gap"]
+        self.closest_gap = values["closest_gap"]
         self.mean_offsets = values["mean_offsets"]
 
 

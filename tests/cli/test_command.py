@@ -140,7 +140,7 @@ def failing(error: BaseException) -> Callable[..., None]:
         (
             OSError(28, "No space left on device"),
             "The system refused: [Errno 28] No space left on device. What was saved before is "
-            "whole; mend the cause and run the same command with --resume.",
+            "whole: mend the cause and run the same command again (graphdam train with --resume).",
         ),
         (
             RuntimeError("out of luck"),

@@ -145,7 +145,7 @@ def test_a_damaged_model_is_refused(
     expected = {
         "truncated": f"{weights} is corrupted or truncated (",
         "another format": f"{config} has format 99, written by graphdam ",
-        "another class": f"{config} holds a Transformer, and ",
+        "another class": f"{config} holds a Transformer, which this graphdam does not know; ",
         "missing": f"{copied / 'model'} has a config.json but no model.safetensors: ",
     }
     result = graphdam(command, copied)

@@ -125,11 +125,10 @@ def test_a_failure_after_training_is_resumed_without_training(
     assert_same_run(out, finished)
 
 
-def test_resuming_what_never_began_begins_it(
-    settings: Settings, finished: Path, tmp_path: Path
-) -> None:
-    run(settings, tmp_path / "run", resume=True)
-    assert_same_run(tmp_path / "run", finished)
+def test_resuming_what_never_began_is_refused(settings: Settings, tmp_path: Path) -> None:
+    with pytest.raises(RunFolderError, match="run does not exist"):
+        run(settings, tmp_path / "run", resume=True)
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.usefixtures("every_epoch")

@@ -82,6 +82,7 @@ def test_an_offset_that_swings_ends_at_its_average(control: MakeControl) -> None
     for epoch in range(60):
         control_.begin_epoch(epoch)
         gate.set_offset(gate.offset_of(7 if epoch % 2 else 3))
+        control_.observe(gap_of_student=1.0, gap_of_teacher=1.0)
         average = 0.9 * average + 0.1 * offset(gate)
         control_.end_step()
     assert gate.width == 7
@@ -165,6 +166,26 @@ def test_the_brake_holds_and_releases(control: MakeControl) -> None:
     assert control_.gap_of_teacher == pytest.approx(1.0)
     assert control_.penalty_weight(30) == 0.5
     assert control_.penalty_weight(60) == 0.0
+
+
+def test_a_student_may_narrow_by_the_measure_of_its_own_least_distance(
+    control: MakeControl,
+) -> None:
+    control_ = control(penalty_weight=0.5, brake_tolerance=1.5)
+    control_.begin_epoch(0)  # before the width moves, a distance sets no measure
+    control_.observe(gap_of_student=0.1, gap_of_teacher=0.01)
+    assert control_.is_braked
+    control_.begin_epoch(30)
+    for _ in range(200):
+        control_.observe(gap_of_student=2.0, gap_of_teacher=0.01)
+    assert control_.closest_gap == pytest.approx(0.1 * 0.9 + 2.0 * 0.1)
+    free = control(penalty_weight=0.5, brake_tolerance=1.5)
+    free.begin_epoch(30)
+    free.observe(gap_of_student=2.0, gap_of_teacher=0.01)
+    assert not free.is_braked  # two hundred times the teacher's spread, but its own least
+    for _ in range(200):
+        free.observe(gap_of_student=3.1, gap_of_teacher=0.01)
+    assert free.is_braked  # 3.1 > 1.5 · 2
 
 
 def test_the_tolerance_scales_the_yardstick(control: MakeControl) -> None:

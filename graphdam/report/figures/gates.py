@@ -78,7 +78,9 @@ def _draw_gate(
         vmax=1,
         rasterized=True,
     )
-    widths = [line.widths[at] + 0.5 for line in lines]
+    # a gate that rules the channels of several attention heads counts them together
+    heads = max(1, round(lines[0].widths[at] / max(1, int((values[:, 0] > 0).sum()))))
+    widths = [line.widths[at] / heads + 0.5 for line in lines]
     epochs = [line.epoch for line in lines]
     axes.plot(epochs, widths, color=ORANGE, label="width (open channels)")
     log2_axis(axes, "y", low=0.5, high=(channels + 0.5) * 1.04)
