@@ -10,7 +10,8 @@ A block lies between two lines, `<!-- table:NAME -->` and `<!-- /table -->`. NAM
     comparison:GLOB       a row a record
     speed:RECORD          a table that benchmarks/speed.py wrote
 
-where RECORD is a file under benchmarks/results without its `.json` and GLOB a pattern for such.
+where RECORD is a file under benchmarks/results without its `.json` and GLOB a pattern for such, or
+several with commas between them.
 """
 
 from __future__ import annotations
@@ -144,7 +145,7 @@ def _caption(name: str, results: Path) -> str:
 
 
 def _comparison(pattern: str, results: Path) -> str:
-    files = sorted(results.glob(f"{pattern}.json"))
+    files = sorted({file for each in pattern.split(",") for file in results.glob(f"{each}.json")})
     if not files:
         raise DataError(_nothing_at(pattern, results))
     records = [read_record(file) for file in files]

@@ -201,7 +201,7 @@ def _run_seed(
         deviation=difference,
         seconds=fit.seconds,
         wide=wide,
-        notes=[f"seed {seed}: {note}" for note in fit.notes],
+        notes=fit.notes,
     )
     compact.save_pretrained(folder.seed_folder(seed))
     write_atomically(done, result.model_dump_json(indent=1) + "\n")
@@ -272,6 +272,7 @@ def _record(
         objective=settings.objective,
         recipe=settings.recipe,  # type: ignore[arg-type]
         gate=settings.gate,
+        changed=settings.changed(),
         seeds=list(settings.seeds),
         selection=_selection(settings),
         selected_epochs=[result.selected_epoch for result in results],
@@ -293,7 +294,7 @@ def _record(
             "torch": torch.__version__,
             "torch-geometric": version("torch-geometric"),
         },
-        notes=[note for result in results for note in result.notes] + _graph_notes(settings, graph),
+        notes=_seed_notes(results) + _graph_notes(settings, graph),
     )
 
 
@@ -305,6 +306,18 @@ def _selection(settings: Settings) -> str:
         f"best validation score of the epochs from {begin} on, when the width is "
         f"final (ties: lower validation loss); test read once"
     )
+
+
+def _seed_notes(results: list[SeedResult]) -> list[str]:
+    """Every note once, with the seeds that it is about."""
+    seeds: dict[str, list[int]] = {}
+    for result in results:
+        for note in result.notes:
+            seeds.setdefault(note, []).append(result.seed)
+    return [
+        f"{'seed' if len(about) == 1 else 'seeds'} {', '.join(map(str, about))}: {note}"
+        for note, about in seeds.items()
+    ]
 
 
 def _graph_notes(settings: Settings, graph: Graph) -> list[str]:

@@ -186,11 +186,13 @@ def _multiply(
 ) -> Tensor:
     if value.numel() == 0:
         return other.new_zeros(shape[0], other.size(1))
-    other = other.contiguous()  # the fast kernels take nothing else
+    # The fast kernels take nothing else; under autocast `other` may be of a lower precision.
+    other = other.to(value.dtype).contiguous()
     if other.size(1) < NARROW and other.device.type == "cpu" and _has_mkl():
         _meet_beta_warning()
         rows = torch.sparse_csr_tensor(pointer, column, value, shape, check_invariants=False)
-        return rows @ other
+        with torch.autocast("cpu", enabled=False):
+            return rows @ other
     return F.embedding_bag(
         column, other, pointer, mode="sum", per_sample_weights=value, include_last_offset=True
     )

@@ -40,7 +40,7 @@ def weighted_sum(weight: Tensor, x: Tensor, structure: CSRMatrix, target: Tensor
     Returns:
         [N, H, C].
     """
-    return _WeightedSum.apply(weight, x, structure, target)  # type: ignore[no-any-return, no-untyped-call]
+    return _WeightedSum.apply(weight.to(x.dtype), x, structure, target)  # type: ignore[no-any-return, no-untyped-call]
 
 
 class _WeightedSum(torch.autograd.Function):

@@ -80,7 +80,11 @@ def setting_of(record: RunRecord) -> tuple[str, str, str, str, str]:
 
 
 def wide_alone(record: RunRecord, records: Iterable[RunRecord]) -> RunRecord | None:
-    """The widest model trained alone (recipe "wide") in the same setting with the same seeds."""
+    """The widest model trained alone (recipe "wide") in the same setting with the same seeds.
+
+    Of several as wide, with other activations say, the one that scores highest on the test nodes:
+    a compact model is held against the best that width can do.
+    """
     candidates = [
         other
         for other in records
@@ -88,17 +92,32 @@ def wide_alone(record: RunRecord, records: Iterable[RunRecord]) -> RunRecord | N
         and setting_of(other) == setting_of(record)
         and set(other.seeds) == set(record.seeds)
     ]
-    return max(candidates, key=lambda other: sum(other.start_widths), default=None)
+    return max(
+        candidates, key=lambda other: (sum(other.start_widths), other.test.mean), default=None
+    )
 
 
 def method_name(record: RunRecord) -> str:
     """The method in the words of the tables, such as "DAM + teacher" or "trained alone"."""
+    return ", ".join([_recipe_name(record), *_changes(record)])
+
+
+def _recipe_name(record: RunRecord) -> str:
     if record.recipe == "wide":
         return "trained alone"
     gate = "no gate" if record.gate is None else _GATES.get(record.gate, record.gate)
     if record.recipe == "paper":
         return f"{gate} (paper's recipe)"
     return f"{gate} + {record.wide.name}" if record.wide is not None else gate
+
+
+def _changes(record: RunRecord) -> list[str]:
+    """Departures from the recipe in words; widths stand in a column of their own."""
+    words = ["width set"] if "target_width" in record.changed else []
+    shown = {"target_width", "hidden_channels", "start_width"}
+    return words + [
+        f"{name}={value}" for name, value in record.changed.items() if name not in shown
+    ]
 
 
 def display_name(name: str) -> str:

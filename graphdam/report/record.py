@@ -50,6 +50,8 @@ class Latency(Frozen):
 class RunRecord(Frozen):
     """Everything that `result.json` says about one run; lists named "per seed" follow `seeds`.
 
+    `changed` holds the settings in which the run departs from its recipe (data set, model, seeds
+    and the like apart, which have fields of their own).
     `selection` says in a sentence how the epoch was chosen and `selected_epochs` which it was.
     `widths`, `parameters` and `multiply_adds` are those of the compact model, per seed, and
     `deviation` is the largest difference, over the seeds, between the outputs of the gated and
@@ -67,6 +69,7 @@ class RunRecord(Frozen):
     objective: str
     recipe: Literal["default", "paper", "wide"]
     gate: str | None
+    changed: dict[str, str | int | float | bool | list[int] | None] = Field(default_factory=dict)
     seeds: list[Count] = Field(min_length=1)
     selection: str
     selected_epochs: list[Count] | None = None

@@ -32,6 +32,7 @@ RECIPES: dict[str, Recipe] = {
             "gated_weight_decay": 5e-4,
             "decoupled": False,
             "penalty_weight": 0.1,
+            "gate_lr": 0.05,
             "final_steepness": 1.0,
             "gated_dropout": 0.5,
             "gate_begin": 0.1,

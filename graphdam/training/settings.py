@@ -9,6 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from graphdam.errors import SettingsError, unknown_choice
 from graphdam.training.recipes import RECIPES
 
+REACH = 6.0
+"""How far an offset can move while the width does: its range, 5, and some for the brake."""
+
 
 class Settings(BaseModel):
     """The settings of a run; a misspelt or contradictory one is an error.
@@ -78,7 +81,12 @@ class Settings(BaseModel):
         None,
         description="β at the start: 1 in the paper; None for where the last channel just opens.",
     )
-    gate_lr: float = Field(0.05, gt=0, description="Learning rate of the gates' offsets.")
+    gate_lr: float | None = Field(
+        None,
+        gt=0,
+        description="Learning rate of the gates' offsets; None lets them cross their whole range "
+        "within the epochs in which the width moves.",
+    )
     gate_begin: float = Field(
         0.1, ge=0, le=1, description="Share of the epochs after which the width starts to move."
     )
@@ -170,6 +178,20 @@ class Settings(BaseModel):
                 f"target_width={_numbers(self.target_width)} must be one number or one for each of "
                 f"the {self.num_hidden} hidden layers"
             )
+
+    @property
+    def offset_lr(self) -> float:
+        """The learning rate of the gates' offsets, which Adam moves by about as much a step."""
+        if self.gate_lr is not None:
+            return self.gate_lr
+        return REACH / max(1, round((self.gate_end - self.gate_begin) * self.epochs))
+
+    def changed(self) -> dict[str, Any]:
+        """The settings that depart from the recipe, those that say where and on what apart."""
+        recipe = Settings.of(self.recipe).model_dump(mode="json")
+        apart = {"recipe", "dataset", "split", "seeds", "device", "threads", "model", "objective"}
+        now = self.model_dump(mode="json")
+        return {name: now[name] for name in now if name not in apart and now[name] != recipe[name]}
 
     @property
     def num_hidden(self) -> int:

@@ -45,7 +45,7 @@ class Learner:
         groups = parameter_groups(
             encoder,
             lr=settings.gated_lr if gated else settings.lr,
-            gate_lr=settings.gate_lr,
+            gate_lr=settings.offset_lr,
             weight_decay=settings.gated_weight_decay if gated else settings.weight_decay,
         )
         if objective is not None:

@@ -81,6 +81,10 @@ class WidthControl:
     def is_braked(self) -> bool:
         if self.gap_of_student is None or self.gap_of_teacher is None:
             return False
+        if self.is_moving and self.closest_gap is None:
+            return (
+                False  # the first epoch of movement is what the student's own unit is measured by
+            )
         yardstick = max(self.gap_of_teacher, self.closest_gap or 0.0)
         return self.gap_of_student > self.settings.brake_tolerance * yardstick
 
