@@ -300,11 +300,11 @@ def _record(
 
 def _selection(settings: Settings) -> str:
     if settings.gate is None:
-        return "best validation score of all epochs (ties: lower validation loss); test read once"
+        return "The best of all epochs on validation (ties: lower loss); test read once."
     begin = min(round(settings.gate_end * settings.epochs), settings.epochs - 1)
     return (
-        f"best validation score of the epochs from {begin} on, when the width is "
-        f"final (ties: lower validation loss); test read once"
+        f"The best epoch on validation from {begin} on, when the width is final (ties: "
+        f"lower loss); test read once."
     )
 
 

@@ -153,6 +153,8 @@ class CSRMatrix:
         return dense.index_put(position, self.value[entry], accumulate=True)
 
     def __matmul__(self, other: Tensor) -> Tensor:
+        if not (other.requires_grad and torch.is_grad_enabled()):
+            return self._times(other)
         return _Product.apply(other, self)  # type: ignore[no-any-return, no-untyped-call]
 
     def __repr__(self) -> str:
@@ -191,8 +193,10 @@ def _multiply(
     if other.size(1) < NARROW and other.device.type == "cpu" and _has_mkl():
         _meet_beta_warning()
         rows = torch.sparse_csr_tensor(pointer, column, value, shape, check_invariants=False)
-        with torch.autocast("cpu", enabled=False):
-            return rows @ other
+        if torch.is_autocast_enabled("cpu"):  # which would call the kernel with what it cannot take
+            with torch.autocast("cpu", enabled=False):
+                return rows @ other
+        return rows @ other
     return F.embedding_bag(
         column, other, pointer, mode="sum", per_sample_weights=value, include_last_offset=True
     )

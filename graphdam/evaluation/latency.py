@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import torch
 
-BLOCK_SECONDS = 5e-3
+BLOCK_SECONDS = 1e-2
 """A turn of a fast call lasts at least this long, so that it is timed as warm as a slow one."""
 
 

@@ -78,8 +78,8 @@ def test_the_record_says_what_was_run(finished: Path) -> None:
     assert record.selected_epochs is not None
     assert all(6 <= epoch < 12 for epoch in record.selected_epochs)
     assert record.selection == (
-        "best validation score of the epochs from 6 on, when the width is final (ties: lower "
-        "validation loss); test read once"
+        "The best epoch on validation from 6 on, when the width is final (ties: lower loss); test "
+        "read once."
     )
 
 
