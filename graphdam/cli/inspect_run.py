@@ -29,6 +29,7 @@ def evaluate(
     debug: Debug = False,
 ) -> None:
     """Score a run's compact model again, on the run's graph or on another one."""
+    from rich import box
     from rich.table import Table
 
     from graphdam.serving import score_run
@@ -37,7 +38,11 @@ def evaluate(
     loaded = _load(run, graph, data_root)
     scores = score_run(loaded)
     output.document({"run": run, "graph": loaded.graph.name, **scores})
-    table = Table(title=f"{loaded.graph.name}, {loaded.graph.split_name} split")
+    table = Table(
+        title=f"{loaded.graph.name}, {loaded.graph.split_name} split",
+        title_justify="left",
+        box=box.SIMPLE,
+    )
     for column in ("", *scores["scores"]):
         table.add_column(column, justify="right" if column else "left")
     metric = scores["metric"].replace("_", "-").upper() if "auc" in scores["metric"] else "accuracy"

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from graphdam._version import __version__
-from graphdam.cli import inspect_run, train
+from graphdam.cli import inspect_run, settings, train
 from graphdam.errors import GraphDamError
 
 # Newer versions of typer bring their own copy of click: its base class is named by what they share.
@@ -32,6 +32,7 @@ app.command("train")(train.train)
 app.command("evaluate")(inspect_run.evaluate)
 app.command("embed")(inspect_run.embed)
 app.command("info")(inspect_run.info)
+app.command("settings")(settings.settings)
 
 
 def _print_version(asked: bool) -> None:

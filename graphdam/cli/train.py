@@ -53,7 +53,11 @@ def train(
     epochs: Annotated[int | None, typer.Option(help="Full-batch training steps.")] = None,
     set_: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="Any other setting; may be repeated."),
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="Any other setting, see graphdam settings; may be repeated.",
+        ),
     ] = None,
     out: Annotated[
         str | None, typer.Option(help="Run folder; by default a new one under runs/.")

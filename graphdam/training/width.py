@@ -82,9 +82,7 @@ class WidthControl:
         if self.gap_of_student is None or self.gap_of_teacher is None:
             return False
         if self.is_moving and self.closest_gap is None:
-            return (
-                False  # the first epoch of movement is what the student's own unit is measured by
-            )
+            return False  # in its first epoch of movement the student has no unit of its own yet
         yardstick = max(self.gap_of_teacher, self.closest_gap or 0.0)
         return self.gap_of_student > self.settings.brake_tolerance * yardstick
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from graphdam import __version__, pipeline
 from graphdam.cli.main import run
 from graphdam.errors import SettingsError
 from graphdam.report import HistoryLine
+from graphdam.training import Settings
 
 Graphdam = Callable[..., Any]
 
@@ -179,3 +181,14 @@ def test_an_interruption_exits_with_130_and_says_how_to_go_on(
     assert not (tmp_path / "run" / "result.json").exists()
     assert graphdam(*command, "--resume").code == 0
     assert (tmp_path / "run" / "result.json").exists()
+
+
+def test_settings_lists_every_setting_with_its_value(graphdam: Graphdam) -> None:
+    result = graphdam("settings", "--json", "--recipe", "paper")
+    listed = json.loads(result.out)
+    assert listed.keys() == Settings.model_fields.keys()
+    assert {name: each["value"] for name, each in listed.items()} == Settings.of(
+        "paper"
+    ).model_dump(mode="json")
+    assert all(each["meaning"] for each in listed.values())
+    assert "Unknown recipe 'papers'" in graphdam("settings", "--recipe", "papers").sentence
