@@ -12,7 +12,7 @@ from graphdam.cli.output import Debug, Json, Output
 def settings(
     recipe: Annotated[str, typer.Option(help="Whose values to show.")] = "default",
     json_: Json = False,
-    debug: Debug = False,  # noqa: ARG001  (read by main)
+    debug: Debug = False,  # main reads it
 ) -> None:
     """List every setting of a run with its value under a recipe and what it means."""
     from rich import box
