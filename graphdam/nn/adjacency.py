@@ -6,8 +6,15 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
+from torch_geometric import EdgeIndex
 from torch_geometric.nn.conv.gcn_conv import gcn_norm
-from torch_geometric.utils import add_self_loops, degree, remove_self_loops
+from torch_geometric.utils import (
+    add_self_loops,
+    degree,
+    is_torch_sparse_tensor,
+    remove_self_loops,
+    to_edge_index,
+)
 
 from graphdam.data.csr import CSRMatrix
 from graphdam.errors import SettingsError
@@ -58,6 +65,28 @@ class Adjacency:
     def to(self, target: torch.device | torch.dtype | str) -> Adjacency:
         """On another device, or with entries of another floating-point type."""
         return replace(self, matrix=self.matrix.to(target))
+
+
+def edge_list(
+    edge_index: Tensor, edge_weight: Tensor | None, num_nodes: int | None
+) -> tuple[Tensor, Tensor | None, int]:
+    """Plain edges [2, E], weights and number of nodes from whatever holds a graph in PyG.
+
+    The number of nodes is what the caller says, or what an `EdgeIndex` or a sparse matrix says, or
+    one more than the highest number among the edges.
+    """
+    if is_torch_sparse_tensor(edge_index):
+        entries, edge_weight = to_edge_index(edge_index)
+        # Rows are targets, and edge lists begin with sources.
+        return entries.flip(0), edge_weight, edge_index.size(0)
+    if num_nodes is None and isinstance(edge_index, EdgeIndex):
+        num_nodes = max(
+            (size for size in edge_index.sparse_size() if size is not None), default=None
+        )
+    edges = edge_index.as_subclass(Tensor)
+    if num_nodes is None:
+        num_nodes = int(edges.max()) + 1 if edges.numel() else 0
+    return edges, edge_weight, num_nodes
 
 
 def normalised_adjacency(

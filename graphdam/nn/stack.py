@@ -9,14 +9,14 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 from torch_geometric.nn import MessagePassing
-from torch_geometric.utils import is_torch_sparse_tensor, to_edge_index, trim_to_layer
+from torch_geometric.utils import is_torch_sparse_tensor, trim_to_layer
 
 from graphdam.compaction import ChannelGroup
 from graphdam.data.csr import CSRMatrix
 from graphdam.data.dropout import Dropout
 from graphdam.errors import SettingsError
 from graphdam.gates import Gate
-from graphdam.nn.adjacency import Adjacency
+from graphdam.nn.adjacency import Adjacency, edge_list
 from graphdam.nn.exactness import check_activation, check_norm
 from graphdam.nn.gating import make_gate
 from graphdam.nn.layers import (
@@ -239,7 +239,6 @@ class ConvStack(nn.Module, ABC):
 
     def output_repeats(self, layer: int) -> int:
         """How often a gate's channels stand side by side in a layer's output: its heads."""
-        del layer
         return 1
 
     @property
@@ -264,15 +263,8 @@ class ConvStack(nn.Module, ABC):
             num_nodes: N, where isolated nodes have higher numbers than any edge tells.
             dtype: of the entries; by default that of the parameters.
         """
-        if is_torch_sparse_tensor(edge_index):
-            num_nodes = edge_index.size(0)
-            entries, edge_weight = to_edge_index(edge_index)
-            edge_index = entries.flip(0)  # rows are targets, and edge lists begin with sources
-        if num_nodes is None:
-            num_nodes = int(edge_index.max()) + 1 if edge_index.numel() else 0
-        dtype = dtype or next(self.parameters()).dtype
-        edge_index = edge_index.as_subclass(Tensor)
-        matrix = self.prepare_matrix(edge_index, edge_weight, num_nodes, dtype)
+        edges = edge_list(edge_index, edge_weight, num_nodes)
+        matrix = self.prepare_matrix(*edges, dtype or next(self.parameters()).dtype)
         return Adjacency(self.adjacency_kind, matrix)
 
     def forward(
@@ -296,8 +288,7 @@ class ConvStack(nn.Module, ABC):
             edge_attr: [E, D], where the convolution supports it.
             batch: the graph of every node, for norms that need it.
             batch_size: the number of graphs.
-            num_sampled_nodes_per_hop: of `NeighborLoader`, to compute no more than is read.
-            num_sampled_edges_per_hop: likewise.
+            num_sampled_nodes_per_hop, num_sampled_edges_per_hop: of `NeighborLoader`.
         """
         sampled = (num_sampled_nodes_per_hop, num_sampled_edges_per_hop)
         edges = (edge_index, edge_weight, edge_attr)
