@@ -47,6 +47,6 @@ def unknown_choice(kind: str, received: object, known: Iterable[str], hint: str 
 
     names = sorted(known)
     close = get_close_matches(str(received), names, n=1)
-    guess = f" did you mean '{close[0]}'?" if close else ""
+    guess = f": did you mean '{close[0]}'?" if close else "."
     tail = f" {hint}" if hint else ""
-    return f"Unknown {kind} '{received}':{guess} Known: {', '.join(names)}.{tail}"
+    return f"Unknown {kind} '{received}'{guess} Known: {', '.join(names)}.{tail}"

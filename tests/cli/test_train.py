@@ -144,7 +144,7 @@ def test_an_unknown_data_set_lists_the_known_ones(graphdam: Graphdam, tmp_path: 
         ),
         (
             ["--split", "publc"],
-            "Unknown split for karate 'publc': Known: random, seeded.",
+            "Unknown split for karate 'publc'. Known: random, seeded.",
         ),
         (
             ["--set", "lr"],

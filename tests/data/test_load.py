@@ -65,7 +65,9 @@ def test_loading_leaves_the_global_seeds_alone() -> None:
 def test_an_unknown_split_lists_those_offered() -> None:
     with pytest.raises(DataError, match="Unknown split for cora 'publik': did you mean 'public'"):
         load_graph("cora", split="publik")
-    with pytest.raises(DataError, match="Unknown split for digits 'public': Known: random, seeded"):
+    with pytest.raises(
+        DataError, match=r"Unknown split for digits 'public'\. Known: random, seeded"
+    ):
         load_graph("digits", split="public")
 
 

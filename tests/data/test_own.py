@@ -109,7 +109,7 @@ def test_without_masks_a_seeded_split_is_drawn(toy: RawGraph, tmp_path: Path) ->
     assert [int(mask.sum()) for mask in graph.splits[0]] == [3, 2, 6]
     assert len(graph_from_file(tmp_path / "toy.npz", split="random").splits) == 10
     with pytest.raises(
-        DataError, match=r"Unknown split for .*toy.npz 'own': Known: random, seeded"
+        DataError, match=r"Unknown split for .*toy.npz 'own'\. Known: random, seeded"
     ):
         graph_from_file(tmp_path / "toy.npz", split="own")
 
