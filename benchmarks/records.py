@@ -19,7 +19,9 @@ from graphdam.cli.main import run
 
 RESULTS = Path(__file__).parent / "results"
 SEEDS = ["--seeds", "10"]
+FEW = ["--seeds", "3"]
 WIDE = ["--recipe", "wide"]
+GEOM = ["--dataset", "cora", "--split", "geom-gcn"]
 
 COMMANDS: dict[str, list[str]] = {
     "digits-gcn-default": ["--dataset", "digits"],
@@ -42,6 +44,12 @@ COMMANDS: dict[str, list[str]] = {
     "pubmed-gcn-default": ["--dataset", "pubmed"],
     "pubmed-gcn-wide": ["--dataset", "pubmed", *WIDE],
     "pubmed-gcn-wide-relu": ["--dataset", "pubmed", *WIDE, "--set", "act=relu"],
+    "limits-cora-geom-gcn": GEOM,
+    "limits-cora-geom-gcn-wide": [*GEOM, *WIDE],
+    "limits-photo": ["--dataset", "photo", *FEW],
+    "limits-photo-wide": ["--dataset", "photo", *FEW, *WIDE],
+    "limits-tolokers": ["--dataset", "tolokers", *FEW],
+    "limits-tolokers-wide": ["--dataset", "tolokers", *FEW, *WIDE],
 }
 
 
@@ -50,7 +58,8 @@ def make(name: str, runs: Path, *, again: bool) -> bool:
     record, folder = RESULTS / f"{name}.json", runs / name
     if record.exists() and not again:
         return True
-    arguments = ["train", *COMMANDS[name], *SEEDS, "--out", str(folder)]
+    seeds = [] if "--seeds" in COMMANDS[name] else SEEDS
+    arguments = ["train", *COMMANDS[name], *seeds, "--out", str(folder)]
     if folder.exists():
         arguments.append("--overwrite" if again else "--resume")
     # The record names the command that made it: what `graphdam` was called with.
