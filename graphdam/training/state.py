@@ -151,11 +151,15 @@ class TrainingState:
         )
 
     def _require_finite(self, value: float) -> None:
-        if not math.isfinite(value):
-            raise TrainingError(
-                f"The loss became {value} at epoch {self.epoch} of seed {self.seed}: lower lr "
-                f"({self.settings.lr}) or check the features for extreme values."
-            )
+        if math.isfinite(value):
+            return
+        rates = f"lr ({self.settings.lr})"
+        if self.gates:
+            rates = f"gated_lr ({self.settings.gated_lr}) and {rates}"
+        raise TrainingError(
+            f"The loss became {value} at epoch {self.epoch} of seed {self.seed}: lower {rates}, or "
+            f"check the features for extreme values."
+        )
 
     def _step_teacher(self, teacher: Learner, prepared: PreparedGraph) -> Tensor:
         outputs = self.objective.outputs(teacher.encoder.train(), prepared)

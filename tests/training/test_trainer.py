@@ -3,34 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
+from training_runs import CPU, outputs_of, start, train
 
 from graphdam.compaction import deviation
 from graphdam.data import Graph
 from graphdam.data.graph import SplitName
-from graphdam.errors import TrainingError
 from graphdam.gates import DAMGate, open_channels
-from graphdam.nn import Encoder
 from graphdam.objectives import Evaluation, NodeClassification, PreparedGraph, prepare_graph
-from graphdam.report import HistoryLine
 from graphdam.training import (
-    Fit,
     Settings,
     Trainer,
-    build_encoder,
     build_wide,
     seeded,
 )
 
 MakeSettings = Callable[..., Settings]
 
-CPU = torch.device("cpu")
 QUIET = {"dropout": 0.0, "gated_dropout": 0.0, "feature_dropout": 0.0}
 
 
@@ -46,32 +40,6 @@ class Watched(NodeClassification):
         if split == "val":
             self.seen.append(found)
         return found
-
-
-def start(settings: Settings, graph: Graph, seed: int = 0) -> Encoder:
-    with seeded(seed, CPU):
-        return build_encoder(settings, graph)
-
-
-def train(
-    settings: Settings, graph: Graph, seed: int = 0, objective: NodeClassification | None = None
-) -> tuple[Fit, list[HistoryLine]]:
-    lines: list[HistoryLine] = []
-    trainer = Trainer(settings, on_epoch=lines.append)
-    fit = trainer.fit(start(settings, graph, seed), graph, objective, seed=seed)
-    return fit, lines
-
-
-def outputs_of(encoder: Encoder, graph: Graph) -> Tensor:
-    with torch.no_grad():
-        return encoder(graph.x, prepare_graph(encoder, graph).adjacency)  # type: ignore[no-any-return]
-
-
-def assert_same_weights(first: nn.Module, second: nn.Module) -> None:
-    one, other = first.state_dict(), second.state_dict()
-    assert one.keys() == other.keys()
-    for name, value in one.items():
-        assert torch.equal(value, other[name]), name
 
 
 # Equality by another path
@@ -382,80 +350,3 @@ def test_one_layer_without_hidden_channels_trains(quick: MakeSettings, karate: G
     fit, lines = train(quick(num_layers=1), karate)
     assert fit.encoder.widths == []
     assert lines[-1].loss < lines[0].loss
-
-
-# Randomness
-
-
-def test_one_seed_repeats_bit_for_bit_and_another_does_not(
-    quick: MakeSettings, karate: Graph
-) -> None:
-    settings = quick(gated_dropout=0.25)
-    torch.manual_seed(100)
-    first, first_lines = train(settings, karate, seed=3)
-    torch.manual_seed(200)
-    second, second_lines = train(settings, karate, seed=3)
-    other, _ = train(settings, karate, seed=4)
-    assert_same_weights(first.encoder, second.encoder)
-    assert first.teacher is not None
-    assert second.teacher is not None
-    assert_same_weights(first.teacher, second.teacher)
-    assert [line.loss for line in first_lines] == [line.loss for line in second_lines]
-    with pytest.raises(AssertionError):
-        assert_same_weights(first.encoder, other.encoder)
-
-
-def test_a_seed_repeats_without_the_seeds_before_it(quick: MakeSettings, karate: Graph) -> None:
-    settings = quick(seeds=tuple(range(8)))
-    all_fits = [train(settings, karate, seed=seed)[0] for seed in (5, 6, 7)]
-    assert_same_weights(all_fits[-1].encoder, train(settings, karate, seed=7)[0].encoder)
-
-
-def test_the_callers_generator_is_left_as_it_was(quick: MakeSettings, karate: Graph) -> None:
-    torch.manual_seed(12)
-    state = torch.get_rng_state()
-    train(quick(), karate)
-    assert torch.equal(torch.get_rng_state(), state)
-
-    def fail() -> None:
-        with seeded(1, CPU):
-            torch.rand(3)
-            raise RuntimeError("inside")
-
-    with pytest.raises(RuntimeError, match="inside"):
-        fail()
-    assert torch.equal(torch.get_rng_state(), state)
-
-
-# What cannot go on
-
-
-@pytest.mark.parametrize("recipe", ["default", "paper", "wide"])
-def test_a_loss_that_is_no_number_stops_the_run(
-    quick: MakeSettings, karate: Graph, recipe: str
-) -> None:
-    with pytest.raises(TrainingError) as caught:
-        train(quick(recipe, lr=1e30, gated_lr=1e30), karate, seed=3)
-    message = str(caught.value)
-    assert message.startswith("The loss became ")
-    assert message.split()[3] in ("nan", "inf")
-    assert " of seed 3: lower lr (1e+30) or check the features for extreme values." in message
-
-
-def test_extreme_features_stop_the_run(quick: MakeSettings, karate: Graph) -> None:
-    extreme = replace(karate, x=karate.dense_x() * 3e38)
-    with pytest.raises(TrainingError, match="check the features for extreme values"):
-        train(quick(), extreme)
-
-
-def test_a_yes_or_no_graph_stops_with_the_same_sentence(quick: MakeSettings, karate: Graph) -> None:
-    binary = replace(karate, y=karate.y % 2, num_classes=2, task="binary")
-    with pytest.raises(TrainingError, match="The loss became"):
-        train(quick(lr=1e30, gated_lr=1e30), binary)
-
-
-def test_a_yes_or_no_graph_trains(quick: MakeSettings, karate: Graph) -> None:
-    binary = replace(karate, y=(karate.y % 2), num_classes=2, task="binary")
-    fit, _ = train(quick(target_width=(4,)), binary)
-    assert fit.encoder.out_channels == 1
-    assert fit.chosen.score > 0.5
