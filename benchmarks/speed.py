@@ -114,6 +114,7 @@ def measure_parts(graph: Graph, *, repeats: int) -> list[Row]:
     """The two ingredients of the fast path against what torch offers."""
     features = CSRMatrix.from_dense(graph.dense_x())
     weight = torch.randn(graph.num_features, WIDTH)
+    narrow = torch.randn(graph.num_features, COMPACT_WIDTH)
     hidden = torch.randn(graph.num_nodes, WIDTH)
     torch_csr = graph.dense_x().to_sparse_csr()
     pairs: list[tuple[str, Callable[[], object], Callable[[], object]]] = [
@@ -121,6 +122,18 @@ def measure_parts(graph: Graph, *, repeats: int) -> list[Row]:
             f"sparse features × weights of width {WIDTH}, against torch.sparse CSR",
             lambda: features @ weight,
             lambda: torch_csr @ weight,
+        ),
+        (
+            f"sparse features × weights of width {COMPACT_WIDTH}, against an embedding bag",
+            lambda: features @ narrow,
+            lambda: F.embedding_bag(
+                features.column,
+                narrow,
+                features.row_pointer,
+                mode="sum",
+                per_sample_weights=features.value,
+                include_last_offset=True,
+            ),
         ),
         (
             f"dropout of {graph.num_nodes} × {WIDTH} numbers, against torch",
