@@ -19,38 +19,41 @@ from graphdam.cli.main import run
 
 RESULTS = Path(__file__).parent / "results"
 SEEDS = ["--seeds", "10"]
-FEW = ["--seeds", "3"]
 WIDE = ["--recipe", "wide"]
-GEOM = ["--dataset", "cora", "--split", "geom-gcn"]
+RELU = ["--set", "act=relu"]
+PLANETOID = ("cora", "citeseer", "pubmed")
+OTHERS = ("digits", "photo", "computers", "cs", "tolokers")
 
-COMMANDS: dict[str, list[str]] = {
-    "digits-gcn-default": ["--dataset", "digits"],
-    "digits-gcn-wide": ["--dataset", "digits", *WIDE],
-    "cora-gcn-default": ["--dataset", "cora"],
-    "cora-gcn-wide": ["--dataset", "cora", *WIDE],
-    "cora-gcn-wide-relu": ["--dataset", "cora", *WIDE, "--set", "act=relu"],
-    "cora-gcn-narrow-16": ["--dataset", "cora", *WIDE, "--hidden-channels", "16"],
-    "cora-gcn-narrow-8": ["--dataset", "cora", *WIDE, "--hidden-channels", "8"],
-    "cora-gcn-target-8": ["--dataset", "cora", "--target-width", "8"],
-    "cora-gcn-target-4": ["--dataset", "cora", "--target-width", "4"],
-    "cora-gcn-paper": ["--dataset", "cora", "--recipe", "paper"],
-    "cora-graphsage-default": ["--dataset", "cora", "--model", "graphsage"],
-    "cora-graphsage-wide": ["--dataset", "cora", "--model", "graphsage", *WIDE],
-    "cora-gat-default": ["--dataset", "cora", "--model", "gat"],
-    "cora-gat-wide": ["--dataset", "cora", "--model", "gat", *WIDE],
-    "citeseer-gcn-default": ["--dataset", "citeseer"],
-    "citeseer-gcn-wide": ["--dataset", "citeseer", *WIDE],
-    "citeseer-gcn-wide-relu": ["--dataset", "citeseer", *WIDE, "--set", "act=relu"],
-    "pubmed-gcn-default": ["--dataset", "pubmed"],
-    "pubmed-gcn-wide": ["--dataset", "pubmed", *WIDE],
-    "pubmed-gcn-wide-relu": ["--dataset", "pubmed", *WIDE, "--set", "act=relu"],
-    "limits-cora-geom-gcn": GEOM,
-    "limits-cora-geom-gcn-wide": [*GEOM, *WIDE],
-    "limits-photo": ["--dataset", "photo", *FEW],
-    "limits-photo-wide": ["--dataset", "photo", *FEW, *WIDE],
-    "limits-tolokers": ["--dataset", "tolokers", *FEW],
-    "limits-tolokers-wide": ["--dataset", "tolokers", *FEW, *WIDE],
-}
+
+def _commands() -> dict[str, list[str]]:
+    """What `graphdam train` is called with, by the name of the record."""
+    commands: dict[str, list[str]] = {}
+    for name in PLANETOID:
+        on = ["--dataset", name]
+        commands |= {
+            f"{name}-gcn-default": on,
+            f"{name}-gcn-target-8": [*on, "--target-width", "8"],
+            f"{name}-gcn-target-4": [*on, "--target-width", "4"],
+            f"{name}-gcn-wide": [*on, *WIDE],
+            f"{name}-gcn-wide-relu": [*on, *WIDE, *RELU],
+            f"{name}-gcn-narrow-16": [*on, *WIDE, "--hidden-channels", "16"],
+            f"{name}-gcn-narrow-8": [*on, *WIDE, "--hidden-channels", "8"],
+            f"{name}-gcn-narrow-4": [*on, *WIDE, "--hidden-channels", "4"],
+        }
+        for model in ("gat", "graphsage"):
+            commands[f"{name}-{model}-default"] = [*on, "--model", model]
+            commands[f"{name}-{model}-wide"] = [*on, "--model", model, *WIDE]
+        geom = [*on, "--split", "geom-gcn"]
+        commands[f"{name}-geom-gcn-default"] = geom
+        commands[f"{name}-geom-gcn-wide"] = [*geom, *WIDE]
+    for name in OTHERS:
+        commands[f"{name}-gcn-default"] = ["--dataset", name]
+        commands[f"{name}-gcn-wide"] = ["--dataset", name, *WIDE]
+    commands["cora-gcn-paper"] = ["--dataset", "cora", "--recipe", "paper"]
+    return commands
+
+
+COMMANDS = _commands()
 
 
 def make(name: str, runs: Path, *, again: bool) -> bool:
@@ -58,8 +61,7 @@ def make(name: str, runs: Path, *, again: bool) -> bool:
     record, folder = RESULTS / f"{name}.json", runs / name
     if record.exists() and not again:
         return True
-    seeds = [] if "--seeds" in COMMANDS[name] else SEEDS
-    arguments = ["train", *COMMANDS[name], *seeds, "--out", str(folder)]
+    arguments = ["train", *COMMANDS[name], *SEEDS, "--out", str(folder)]
     if folder.exists():
         arguments.append("--overwrite" if again else "--resume")
     # The record names the command that made it: what `graphdam` was called with.

@@ -20,10 +20,11 @@ from graphdam.evaluation.cost import num_parameters
 from graphdam.evaluation.latency import median_latencies
 from graphdam.files import write_atomically
 from graphdam.nn import Encoder
-from graphdam.objectives import NodeClassification, prepare_graph
+from graphdam.objectives import NodeClassification, prepare_graph, score_prefixes
 from graphdam.report import (
     HistoryLine,
     Latency,
+    Prefix,
     RunRecord,
     Scores,
     WideReference,
@@ -68,6 +69,7 @@ class SeedResult(Frozen):
     deviation: float
     seconds: float
     wide: WideResult | None
+    prefixes: list[Prefix] | None
     notes: list[str]
 
 
@@ -145,7 +147,8 @@ def run(
 def _refuse_unbuildable(settings: Settings, graph: Graph) -> None:
     """Meet the errors of settings that fit no encoder before a folder is made."""
     with seeded(0, graph.y.device):
-        WidthControl(settings, build_encoder(settings, graph))
+        encoder = build_encoder(settings, graph)
+        WidthControl(settings, encoder, prepare_graph(encoder, graph))
         if settings.teacher:
             build_wide(settings, graph)
 
@@ -201,6 +204,12 @@ def _run_seed(
         deviation=difference,
         seconds=fit.seconds,
         wide=wide,
+        prefixes=None
+        if settings.gate is None
+        else [
+            Prefix(widths=prefix.widths, val=prefix.score)
+            for prefix in score_prefixes(compact, objective, prepared)
+        ],
         notes=fit.notes,
     )
     compact.save_pretrained(folder.seed_folder(seed))
@@ -281,6 +290,7 @@ def _record(
         wide=wide,
         start_widths=results[0].start_widths,
         widths=[result.widths for result in results],
+        prefixes=None if settings.gate is None else [result.prefixes or [] for result in results],
         parameters=[result.parameters for result in results],
         multiply_adds=[result.multiply_adds for result in results],
         latency=latency,

@@ -92,7 +92,14 @@ def info(
 ) -> None:
     """Show what a run was, what it found, and the layers of its compact model."""
     from graphdam.nn import Encoder
-    from graphdam.report import before_after, caption, deviation_line, read_record, to_rich
+    from graphdam.report import (
+        before_after,
+        caption,
+        deviation_line,
+        prefix_table,
+        read_record,
+        to_rich,
+    )
     from graphdam.training.run_folder import RunFolder
 
     output = Output(json=json_)
@@ -118,6 +125,10 @@ def info(
     output.results.print(to_rich(before_after(record), title=title))
     output.text(deviation_line(record) or "", style="dim")
     output.text(caption([record]), style="dim")
+    prefixes = prefix_table(record)
+    if prefixes is not None:
+        title = f"Seed {record.model_seed} cut to its first channels, untrained"
+        output.results.print(to_rich(prefixes, title=title))
     output.text(f"\n{encoder!r}, from seed {record.model_seed}")
     for name, shape in layers.items():
         output.text(f"  {name:28} {' × '.join(map(str, shape))}")

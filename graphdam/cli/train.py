@@ -38,6 +38,18 @@ def train(
         str | None,
         typer.Option(help="End at exactly this hidden width; one number, or one a layer: 16,8."),
     ] = None,
+    max_parameters: Annotated[
+        int | None,
+        typer.Option(help="End with at most so many parameters, narrowing the layers worth least."),
+    ] = None,
+    max_multiply_adds: Annotated[
+        int | None,
+        typer.Option(help="End with at most so many multiply-adds an inference, likewise."),
+    ] = None,
+    gate_output: Annotated[
+        bool,
+        typer.Option("--gate-output", help="Learn the width of the embedding too."),
+    ] = False,
     seeds: Annotated[
         int | None, typer.Option(min=1, help="Train seeds 0 … N−1 and report their mean.")
     ] = None,
@@ -96,6 +108,9 @@ def train(
         "dataset": dataset if graph is None else str(Path(graph).resolve()),
         "model": model,
         "target_width": _widths(target_width),
+        "max_parameters": max_parameters,
+        "max_multiply_adds": max_multiply_adds,
+        "gate_output": gate_output or None,
         "seeds": tuple(range(seeds)) if seeds is not None else None if seed is None else (seed,),
         "split": split,
         "objective": objective,

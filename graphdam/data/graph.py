@@ -80,6 +80,12 @@ class Graph:
         """Entries that a product with the features touches: the non-zeros where sparse."""
         return self.x.num_entries if isinstance(self.x, CSRMatrix) else self.x.numel()
 
+    @property
+    def feature_norm(self) -> float:
+        """How long a node's features are: the root mean square, over nodes, of their L2 norm."""
+        entries = self.x.value if isinstance(self.x, CSRMatrix) else self.x
+        return float((entries.double().square().sum() / self.num_nodes).sqrt())
+
     def mask(self, split: SplitName) -> Tensor:
         """The nodes of one part of the split in use: bool [N]."""
         return getattr(self.splits[self.split_index], split)  # type: ignore[no-any-return]
@@ -87,6 +93,12 @@ class Graph:
     def at_split(self, index: int) -> Graph:
         """The same graph under split `index` modulo the number of splits."""
         return replace(self, split_index=index % len(self.splits))
+
+    def with_scaled_features(self, factor: float) -> Graph:
+        """The same graph with every feature multiplied by one number."""
+        if isinstance(self.x, CSRMatrix):
+            return replace(self, x=self.x.with_values(self.x.value * factor))
+        return replace(self, x=self.x * factor)
 
     def dense_x(self) -> Tensor:
         return self.x.to_dense() if isinstance(self.x, CSRMatrix) else self.x

@@ -202,6 +202,14 @@ def _check_split(raw: RawGraph, masks: list[Array], where: str) -> None:
                 f" a label (the first is node {int(unlabelled.argmax())}); label them or take them"
                 " out of the mask."
             )
+    if raw.y.ndim == 1:
+        labelled, classes = int(masks[0].sum()), int(raw.y.max()) + 1
+        if labelled < classes:
+            raise DataError(
+                f"{raw.source}: `train_mask`{where} selects {labelled} labelled nodes for {classes}"
+                " classes, but every class needs at least one to be learnt; label more nodes, or"
+                " leave out the masks for a seeded split."
+            )
     for one, other in ((0, 1), (0, 2), (1, 2)):
         shared = int((masks[one] & masks[other]).sum())
         if shared:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.nn.models.basic_gnn import BasicGNN
 
-from graphdam.compaction import CompactionPlan, num_outputs
+from graphdam.compaction import CompactionPlan, num_outputs, slice_in
 from graphdam.data.csr import CSRMatrix
 from graphdam.gates import Gate, width_penalty
 from graphdam.nn import pretrained, surgery
@@ -67,6 +67,12 @@ class Encoder(ConvStack):
         if self.jk_mode is not None:
             total += num_nodes * self.lin.in_features * self.lin.out_features
         return total
+
+    def scale_inputs(self, factor: float) -> None:
+        """Make the first layer read `factor * x` where it read x: its weights take the factor."""
+        keep = torch.arange(self.in_channels)
+        scale = torch.full((self.in_channels,), factor, dtype=torch.float64)
+        self.convs[0] = slice_in(self.conv(0), keep, scale)
 
     def compaction_plan(self) -> CompactionPlan:
         """What `compact` will do, printable."""

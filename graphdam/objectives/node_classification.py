@@ -53,6 +53,9 @@ class NodeClassification(Objective):
         del encoder
         return self._loss_on(outputs, prepared.graph.y, prepared.graph.mask("train"))
 
+    def task_share(self, prepared: PreparedGraph) -> float:
+        return float(prepared.graph.mask("train").float().mean())
+
     def _loss_on(self, outputs: Tensor, y: Tensor, mask: Tensor) -> Tensor:
         if self.task == "multiclass":
             return F.cross_entropy(outputs[mask], y[mask])

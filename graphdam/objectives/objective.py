@@ -60,6 +60,11 @@ class Objective(nn.Module, ABC):
     def loss(self, encoder: Encoder, prepared: PreparedGraph, outputs: Tensor) -> Tensor:
         """The scalar to descend; it may run the encoder again (on a corrupted graph, say)."""
 
+    def task_share(self, prepared: PreparedGraph) -> float:
+        """The share of the nodes that `loss` is a mean over; all of them by default."""
+        del prepared
+        return 1.0
+
     @abstractmethod
     def imitation(self, outputs: Tensor, taught: Tensor) -> Tensor:
         """How far a student's outputs lie from its teacher's, on all nodes, label-free: a scalar.

@@ -13,11 +13,19 @@ from graphdam.report.comparison import (
     paired_difference,
     wide_alone,
 )
-from graphdam.report.figures import draw_curves, draw_frontier, draw_gates, draw_run
+from graphdam.report.figures import (
+    draw_curves,
+    draw_frontier,
+    draw_gates,
+    draw_prefixes,
+    draw_run,
+)
 from graphdam.report.history import HISTORY_FILE, HistoryLine, read_history
+from graphdam.report.prefixes import prefix_table
 from graphdam.report.record import (
     RECORD_FILE,
     Latency,
+    Prefix,
     RunRecord,
     WideReference,
     read_record,
@@ -32,6 +40,7 @@ __all__ = [
     "HistoryLine",
     "Latency",
     "PairedDifference",
+    "Prefix",
     "RunRecord",
     "Scores",
     "TextTable",
@@ -43,9 +52,11 @@ __all__ = [
     "draw_curves",
     "draw_frontier",
     "draw_gates",
+    "draw_prefixes",
     "draw_run",
     "method_name",
     "paired_difference",
+    "prefix_table",
     "read_history",
     "read_record",
     "to_csv",

@@ -18,7 +18,7 @@ from graphdam._version import __version__
 from graphdam.errors import RunFolderError
 from graphdam.files import write_atomically
 from graphdam.report._refusal import first_fault
-from graphdam.report.scores import Count, Frozen, NonNegative, Positive, Scores, Width
+from graphdam.report.scores import Count, Fraction, Frozen, NonNegative, Positive, Scores, Width
 
 FORMAT: Literal[1] = 1
 RECORD_FILE = "result.json"
@@ -47,6 +47,13 @@ class Latency(Frozen):
     threads: Annotated[int, Field(ge=1)]
 
 
+class Prefix(Frozen):
+    """The compact model cut to its first channels, without further training."""
+
+    widths: list[Width]
+    val: Fraction
+
+
 class RunRecord(Frozen):
     """Everything that `result.json` says about one run; lists named "per seed" follow `seeds`.
 
@@ -57,6 +64,8 @@ class RunRecord(Frozen):
     `deviation` is the largest difference, over the seeds, between the outputs of the gated and
     of the compact model, relative to the output's scale. `seconds` are per seed. The model of
     `model_seed` is the one that the run folder holds. `latency` is measured on that model.
+    `prefixes` says, per seed, what the compact model cut to its first channels scores on
+    validation, from the narrowest prefix to the model itself; without gates there are none.
     """
 
     format: Literal[1] = FORMAT
@@ -78,6 +87,7 @@ class RunRecord(Frozen):
     wide: WideReference | None
     start_widths: list[Width]
     widths: list[list[Width]]
+    prefixes: list[list[Prefix]] | None = None
     parameters: list[Count]
     multiply_adds: list[Count]
     latency: Latency | None
@@ -119,6 +129,8 @@ class RunRecord(Frozen):
             lengths["wide.test.values"] = len(self.wide.test.values)
         if self.selected_epochs is not None:
             lengths["selected_epochs"] = len(self.selected_epochs)
+        if self.prefixes is not None:
+            lengths["prefixes"] = len(self.prefixes)
         for name, length in lengths.items():
             if length != len(self.seeds):
                 raise ValueError(

@@ -70,7 +70,7 @@ def _build(
         dropout,
         settings.act,
         norm=settings.norm,
-        jk=settings.jk,
+        jk=settings.readout,
         gate=gate,
         gate_kwargs=gate_kwargs,
         **extra,

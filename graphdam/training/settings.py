@@ -53,6 +53,12 @@ class Settings(BaseModel):
     heads: int = Field(8, ge=1, description="Attention heads (GAT only).")
     v2: bool = Field(False, description="GATv2 in place of GAT (GAT only).")
     feature_dropout: float = Field(0.5, ge=0, lt=1, description="Dropout of input features.")
+    least_feature_norm: float = Field(
+        0.25,
+        ge=0,
+        description="Training multiplies the features by one number where a node's are shorter "
+        "than this (root mean square over nodes); the model handed back takes them as they are.",
+    )
 
     epochs: int = Field(300, ge=1, description="Full-batch steps.")
     lr: float = Field(0.01, gt=0, description="Adam's learning rate, wide model.")
@@ -62,9 +68,20 @@ class Settings(BaseModel):
     gate: Literal["dam"] | None = Field("dam", description="The gates; None trains the wide model.")
     start_width: int = Field(64, ge=1, description="Hidden width at which the gated model starts.")
     min_width: int = Field(2, ge=1, description="Channels that stay open in every layer.")
+    gate_output: bool = Field(
+        False,
+        description="Learn a width for the embedding too: every convolution is gated, and a linear "
+        "layer classifies what the last one makes.",
+    )
     target_width: tuple[int, ...] | None = Field(
         None,
         description="An exact final width (one number, or one a hidden layer), not a learnt one.",
+    )
+    max_parameters: int | None = Field(
+        None, ge=1, description="The most parameters that the compact model may have."
+    )
+    max_multiply_adds: int | None = Field(
+        None, ge=1, description="The most multiply-adds that one inference may take."
     )
     gated_lr: float = Field(0.02, gt=0, description="Adam's learning rate, gated model.")
     gated_weight_decay: float = Field(
@@ -99,14 +116,23 @@ class Settings(BaseModel):
 
     teacher: bool = Field(True, description="Train a wide teacher in the same run.")
     brake_tolerance: float = Field(
-        1.5,
+        2.0,
         gt=0,
-        description="How far the gated model may lie from its teacher while the width shrinks, in "
-        "units of the teacher's spread under dropout or of its own least distance.",
+        description="How far the gated model may lie from its teacher before λ lets go, in units "
+        "of the teacher's own spread under dropout.",
     )
-    imitation_weight: float = Field(1.0, ge=0, description="Weight of imitating the teacher.")
+    decay_relief: float = Field(
+        0.1,
+        ge=0,
+        lt=1,
+        description="Share by which the gated model's weight decay falls an epoch as long as it "
+        "alone keeps the model further than that from its teacher.",
+    )
     task_weight: float = Field(
-        0.0, ge=0, description="Weight of the gated model's own task loss beside a teacher."
+        2.0,
+        ge=0,
+        description="Weight of a labelled node's own loss beside a teacher; imitating the teacher "
+        "on a node counts 1.",
     )
 
     @classmethod
@@ -134,6 +160,12 @@ class Settings(BaseModel):
                 f"seeds must be one or more different numbers from 0 on, received {self.seeds}"
             )
         if self.gate is None:
+            for name in ("target_width", "max_parameters", "max_multiply_adds", "gate_output"):
+                if getattr(self, name):
+                    raise ValueError(
+                        f"{name}={getattr(self, name)} needs gates, and recipe '{self.recipe}' has "
+                        f"none: leave it out, or take another recipe"
+                    )
             return self
         if self.gate_end < self.gate_begin:
             raise ValueError(
@@ -163,6 +195,12 @@ class Settings(BaseModel):
     def _check_target(self) -> None:
         if self.target_width is None:
             return
+        if self.limits:
+            raise ValueError(
+                f"target_width={_numbers(self.target_width)} and "
+                f"{' and '.join(f'max_{kind}' for kind in self.limits)} both decide the widths: "
+                f"give one of them"
+            )
         if self.num_hidden == 0:
             raise ValueError(
                 f"target_width={_numbers(self.target_width)} is for hidden layers, and a model "
@@ -194,9 +232,20 @@ class Settings(BaseModel):
         return {name: now[name] for name in now if name not in apart and now[name] != recipe[name]}
 
     @property
+    def limits(self) -> dict[str, int]:
+        """The most that the compact model may cost, by kind of cost."""
+        given = {"parameters": self.max_parameters, "multiply_adds": self.max_multiply_adds}
+        return {kind: limit for kind, limit in given.items() if limit is not None}
+
+    @property
+    def readout(self) -> Literal["last", "cat", "max", "lstm"] | None:
+        """Jumping knowledge, or the plain linear layer that reads a gated embedding."""
+        return "last" if self.gate_output and self.jk is None else self.jk
+
+    @property
     def num_hidden(self) -> int:
         """Hidden layers, each with a width of its own."""
-        return self.num_layers if self.jk is not None else self.num_layers - 1
+        return self.num_layers if self.readout is not None else self.num_layers - 1
 
 
 def _numbers(values: tuple[int, ...]) -> str:

@@ -42,11 +42,12 @@ class Learner:
     def __init__(self, encoder: Encoder, settings: Settings, objective: Objective | None) -> None:
         self.encoder = encoder
         gated = bool(gates_of(encoder))
+        self.weight_decay = settings.gated_weight_decay if gated else settings.weight_decay
         groups = parameter_groups(
             encoder,
             lr=settings.gated_lr if gated else settings.lr,
             gate_lr=settings.offset_lr,
-            weight_decay=settings.gated_weight_decay if gated else settings.weight_decay,
+            weight_decay=self.weight_decay,
         )
         if objective is not None:
             groups[0]["params"] = [*groups[0]["params"], *objective.parameters()]
@@ -55,7 +56,9 @@ class Learner:
         self.chosen: Chosen | None = None
         self.best: dict[str, Tensor] = {}
 
-    def step(self, loss: Tensor) -> None:
+    def step(self, loss: Tensor, *, decay: float = 1.0) -> None:
+        """One step down the loss, with this share of the weight decay."""
+        self.optimiser.param_groups[0]["weight_decay"] = decay * self.weight_decay
         self.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimiser.step()
@@ -101,39 +104,44 @@ class TrainingState:
         encoder: Encoder,
         teacher: Encoder | None,
         objective: Objective,
+        prepared: PreparedGraph,
         seed: int,
     ) -> None:
         self.settings = settings
         self.objective = objective
+        self.prepared = prepared
         self.seed = seed
         self.epoch = 0
         self.seconds = 0.0
-        self.control = WidthControl(settings, encoder)
+        self.control = WidthControl(settings, encoder, prepared)
         self.student = Learner(encoder, settings, objective)
         self.teacher = None if teacher is None else Learner(teacher, settings, None)
         self.gates = [gate for gate in gates_of(encoder).values() if isinstance(gate, DAMGate)]
+        self.task_weight = 1.0
+        if teacher is not None:
+            self.task_weight = settings.task_weight * objective.task_share(prepared)
         self.repeats = [group.repeats for group in encoder.channel_groups() if group.gate]
 
-    def run_epoch(self, prepared: PreparedGraph) -> HistoryLine:
+    def run_epoch(self) -> HistoryLine:
         """One step of teacher and student, and a look at validation."""
         epoch, control, objective = self.epoch, self.control, self.objective
+        prepared = self.prepared
         student = self.student.encoder.train()
         control.begin_epoch(epoch)
-        taught = None if self.teacher is None else self._step_teacher(self.teacher, prepared)
+        taught = None if self.teacher is None else self._step_teacher(self.teacher)
 
         outputs = objective.outputs(student, prepared)
-        loss = objective.loss(student, prepared, outputs)
+        loss = self.task_weight * objective.loss(student, prepared, outputs)
         if taught is not None:
-            imitation = objective.imitation(outputs, taught)
-            loss = self.settings.task_weight * loss + self.settings.imitation_weight * imitation
+            loss = loss + objective.imitation(outputs, taught)
         value = float(loss.detach())
         penalty_weight = control.penalty_weight(epoch)
         if penalty_weight > 0:
             loss = loss + penalty_weight * student.penalty()
         self._require_finite(value)
-        self.student.step(loss)
-        control.end_step()
-        train, val, teacher_val = self._look(prepared, taught)
+        self.student.step(loss, decay=control.brake.decay)
+        control.end_step(epoch, penalty_weight=penalty_weight)
+        train, val, teacher_val = self._look(taught)
         self.epoch += 1
         return HistoryLine(
             seed=self.seed,
@@ -161,17 +169,15 @@ class TrainingState:
             f"check the features for extreme values."
         )
 
-    def _step_teacher(self, teacher: Learner, prepared: PreparedGraph) -> Tensor:
-        outputs = self.objective.outputs(teacher.encoder.train(), prepared)
-        teacher.step(self.objective.loss(teacher.encoder, prepared, outputs))
+    def _step_teacher(self, teacher: Learner) -> Tensor:
+        outputs = self.objective.outputs(teacher.encoder.train(), self.prepared)
+        teacher.step(self.objective.loss(teacher.encoder, self.prepared, outputs))
         return outputs.detach()
 
     @torch.no_grad()
-    def _look(
-        self, prepared: PreparedGraph, taught: Tensor | None
-    ) -> tuple[Evaluation, Evaluation, float | None]:
+    def _look(self, taught: Tensor | None) -> tuple[Evaluation, Evaluation, float | None]:
         """Scores without dropout; the brake is told how far student and teacher lie apart."""
-        objective, epoch = self.objective, self.epoch
+        objective, prepared, epoch = self.objective, self.prepared, self.epoch
         outputs = objective.outputs(self.student.encoder.eval(), prepared)
         self._require_finite(float(outputs.sum()))
         val = objective.evaluate(outputs, prepared, "val")
@@ -184,7 +190,7 @@ class TrainingState:
         of_teacher = objective.evaluate(quiet, prepared, "val")
         self.teacher.consider(epoch, of_teacher)
         if not self.control.is_final(epoch):
-            self.control.observe(
+            self.control.brake.observe(
                 gap_of_student=float(objective.disagreement(outputs, quiet)),
                 gap_of_teacher=float(objective.disagreement(taught, quiet)),
             )

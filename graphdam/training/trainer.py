@@ -103,25 +103,33 @@ class Trainer:
         with seeded(seed, device):
             if teacher is None and settings.teacher and gates_of(encoder):
                 teacher = build_wide(settings, graph).to(device)
-            state = TrainingState(settings, encoder, teacher, objective, seed)
+            scale = self._feature_scale(graph)
+            prepared = prepare_graph(encoder, graph.with_scaled_features(scale))
+            state = TrainingState(settings, encoder, teacher, objective, prepared, seed)
             if checkpoint is not None and checkpoint.exists():
                 state.restore(read_checkpoint(checkpoint))
-            self._loop(state, graph, checkpoint)
-        return Fit(
-            encoder,
-            teacher,
-            state.student.settle(),
-            None if state.teacher is None else state.teacher.settle(),
-            state.seconds,
-            state.control.notes(),
-        )
+            self._loop(state, checkpoint)
+        chosen = state.student.settle()
+        encoder.scale_inputs(scale)
+        teacher_chosen = None
+        if state.teacher is not None and teacher is not None:
+            teacher_chosen = state.teacher.settle()
+            teacher.scale_inputs(scale)
+        return Fit(encoder, teacher, chosen, teacher_chosen, state.seconds, state.control.notes())
 
-    def _loop(self, state: TrainingState, graph: Graph, checkpoint: Path | None) -> None:
-        prepared = prepare_graph(state.student.encoder, graph)
+    def _feature_scale(self, graph: Graph) -> float:
+        """What features are multiplied by in training, so that an L2 penalty is not against them.
+
+        Weights that read short features must be large, and the penalty keeps them small.
+        """
+        norm = graph.feature_norm
+        return max(1.0, self.settings.least_feature_norm / norm) if norm > 0 else 1.0
+
+    def _loop(self, state: TrainingState, checkpoint: Path | None) -> None:
         earlier, begin = state.seconds, time.perf_counter()
         saved = begin
         while state.epoch < self.settings.epochs:
-            line = state.run_epoch(prepared)
+            line = state.run_epoch()
             now = time.perf_counter()
             state.seconds = earlier + now - begin
             if self.on_epoch is not None:

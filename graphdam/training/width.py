@@ -1,4 +1,4 @@
-"""Who moves the widths, epoch by epoch: the penalty, with a brake, or a schedule to a target."""
+"""Who moves the widths, epoch by epoch: the penalty, with a brake and a budget, or a schedule."""
 
 from __future__ import annotations
 
@@ -7,36 +7,25 @@ from typing import Any
 from graphdam.errors import SettingsError
 from graphdam.gates import DAMGate, GeometricSchedule, PenaltySchedule, WidthSchedule, gates_of
 from graphdam.nn import Encoder
+from graphdam.objectives import PreparedGraph
+from graphdam.training.brake import Brake, smoothed
+from graphdam.training.budget import Budget
 from graphdam.training.settings import Settings
-
-SMOOTHING = 0.9
-"""How much of the past the moving averages of gaps and offsets keep in an epoch."""
 
 
 class WidthControl:
-    r"""Moves an encoder's gates through a run: soft and wide at first, hard and final at the end.
+    """Moves an encoder's gates through a run: soft and wide at first, hard and final at the end.
 
-    While the width is learnt, λ presses on the offsets between `gate_begin` and `gate_end`. Beside
-    a teacher the pressure has a brake: it acts only while the student's distance from the teacher,
-    :math:`d_s = \mathrm{KL}(t \,\Vert\, s)` without dropout on all nodes, is small in one of two
-    units,
-
-    .. math::
-        d_s \le \mathrm{tolerance} \cdot \max(d_t, d_s^*),
-
-    where :math:`d_t` is how far dropout moves the teacher from itself, and :math:`d_s^*` the
-    least distance that the student has had since the width began to move. The first unit says how
-    much difference the graph does not care about; the second lets a student narrow that its own
-    regularisation, not its width, keeps from its teacher. All are moving averages. None needs a
-    label or a constant of the graph. While the brake holds, only the task moves the offsets, and
-    may reopen channels. With a `target_width` the offsets follow a schedule instead and end at
-    exactly that width.
+    While the width is learnt, λ presses on the offsets between `gate_begin` and `gate_end`, beside
+    a teacher only as long as the `Brake` lets it. While the brake holds, only the task moves the
+    offsets, and may reopen channels. A `Budget` closes what it must on top of that. With a
+    `target_width` the offsets follow a schedule instead and end at exactly that width.
 
     The steepness grows from 1 to `final_steepness` until the width is final, so that the channels
     that stay end near 1: a soft gate would leave a narrow layer attenuated.
     """
 
-    def __init__(self, settings: Settings, encoder: Encoder) -> None:
+    def __init__(self, settings: Settings, encoder: Encoder, prepared: PreparedGraph) -> None:
         self.settings = settings
         self.gates = [gate for gate in gates_of(encoder).values() if isinstance(gate, DAMGate)]
         last = settings.epochs - 1
@@ -46,10 +35,12 @@ class WidthControl:
         self.steepness = GeometricSchedule(1.0, settings.final_steepness, begin, end)
         self.targets = _targets(settings, encoder, min(begin, last), min(end, last))
         self.final_from = min(end, last) if self.gates else 0
-        self.gap_of_student: float | None = None
-        self.gap_of_teacher: float | None = None
-        self.closest_gap: float | None = None
-        self.is_moving = False
+        self.brake = Brake(settings.brake_tolerance, relief=settings.decay_relief)
+        self.budget: Budget | None = None
+        if settings.limits and self.gates:
+            self.budget = Budget(
+                settings.limits, encoder, prepared, min(begin, last), min(end, last)
+            )
         self.mean_offsets = [gate.initial_offset for gate in self.gates]
 
     def is_final(self, epoch: int) -> bool:
@@ -58,50 +49,51 @@ class WidthControl:
 
     def begin_epoch(self, epoch: int) -> None:
         """Put the gates where this epoch has them."""
-        self.is_moving = self.penalty.is_active(epoch)
+        is_moving = self.penalty.is_active(epoch)
+        if is_moving:
+            self.brake.relieve()
         for gate in self.gates:
             gate.set_steepness(self.steepness.at(epoch))
-            gate.offset.requires_grad_(not self.targets and self.is_moving)
+            gate.offset.requires_grad_(not self.targets and is_moving)
         for gate, schedule in zip(self.gates, self.targets, strict=False):
             schedule.apply(gate, epoch)
         if not self.targets and epoch == self.penalty.end:
-            for gate, offset in zip(self.gates, self.mean_offsets, strict=True):
-                if self.gap_of_student is not None:
-                    gate.set_offset(offset)  # under a brake it swings about its balance
-                # Midway between two thresholds rounding can no longer open or close a channel.
-                gate.set_offset(gate.offset_of(gate.width))
+            self._settle(epoch)
+
+    def _settle(self, epoch: int) -> None:
+        """Put the offsets where they stay."""
+        for gate, offset in zip(self.gates, self.mean_offsets, strict=True):
+            if self.brake.gap_of_student is not None:
+                gate.set_offset(offset)  # under a brake it swings about its balance
+        if self.budget is not None:
+            self.budget.enforce(epoch)
+        for gate in self.gates:
+            # Midway between two thresholds rounding can no longer open or close a channel.
+            gate.set_offset(gate.offset_of(gate.width))
 
     def penalty_weight(self, epoch: int) -> float:
         """λ of this epoch, 0 while the brake holds."""
-        if self.targets or self.is_braked:
+        if self.targets or self.brake.holds:
             return 0.0
         return self.penalty.weight_at(epoch)
 
-    @property
-    def is_braked(self) -> bool:
-        if self.gap_of_student is None or self.gap_of_teacher is None:
-            return False
-        if self.is_moving and self.closest_gap is None:
-            return False  # in its first epoch of movement the student has no unit of its own yet
-        yardstick = max(self.gap_of_teacher, self.closest_gap or 0.0)
-        return self.gap_of_student > self.settings.brake_tolerance * yardstick
+    def end_step(self, epoch: int, *, penalty_weight: float) -> None:
+        """Keep the offsets where they matter and within the budget.
 
-    def observe(self, *, gap_of_student: float, gap_of_teacher: float) -> None:
-        """Tell the brake how far student and noisy teacher lie from the teacher this epoch."""
-        self.gap_of_student = _smoothed(self.gap_of_student, gap_of_student)
-        self.gap_of_teacher = _smoothed(self.gap_of_teacher, gap_of_teacher)
-        if self.is_moving:
-            closest = self.closest_gap
-            now = self.gap_of_student
-            self.closest_gap = now if closest is None else min(closest, now)
-
-    def end_step(self) -> None:
-        """Keep the offsets where they matter: a gate must not wander off while nothing closes."""
-        for index, gate in enumerate(self.gates):
+        Args:
+            epoch: whose step it was.
+            penalty_weight: the λ that its loss had.
+        """
+        for gate in self.gates:  # a gate must not wander off while nothing closes
             highest = max(gate.initial_offset, gate.offset_of(gate.num_channels))
-            offset = min(max(float(gate.offset.detach()), gate.lowest_offset), highest)
-            gate.set_offset(offset)
-            self.mean_offsets[index] = _smoothed(self.mean_offsets[index], offset)
+            gate.set_offset(min(max(float(gate.offset.detach()), gate.lowest_offset), highest))
+        if self.budget is not None and self.penalty.is_active(epoch):
+            self.budget.weigh(penalty_weight)
+            self.budget.enforce(epoch)
+        self.mean_offsets = [
+            smoothed(mean, float(gate.offset.detach()))
+            for mean, gate in zip(self.mean_offsets, self.gates, strict=True)
+        ]
 
     def notes(self) -> list[str]:
         """What a reader of the result should know about the widths."""
@@ -117,21 +109,16 @@ class WidthControl:
     def values(self) -> dict[str, Any]:
         """What a checkpoint must hold of this control."""
         return {
-            "gap_of_student": self.gap_of_student,
-            "gap_of_teacher": self.gap_of_teacher,
-            "closest_gap": self.closest_gap,
+            "brake": self.brake.values(),
+            "budget": None if self.budget is None else self.budget.worths,
             "mean_offsets": self.mean_offsets,
         }
 
     def restore(self, values: dict[str, Any]) -> None:
-        self.gap_of_student = values["gap_of_student"]
-        self.gap_of_teacher = values["gap_of_teacher"]
-        self.closest_gap = values["closest_gap"]
+        self.brake.restore(values["brake"])
+        if self.budget is not None:
+            self.budget.worths = values["budget"]
         self.mean_offsets = values["mean_offsets"]
-
-
-def _smoothed(past: float | None, now: float) -> float:
-    return now if past is None else SMOOTHING * past + (1 - SMOOTHING) * now
 
 
 def _targets(settings: Settings, encoder: Encoder, begin: int, end: int) -> list[WidthSchedule]:

@@ -168,6 +168,16 @@ def test_an_unknown_data_set_lists_the_known_ones(graphdam: Graphdam, tmp_path: 
             "These settings contradict each other: target_width=9 must lie between 1 and "
             "start_width=8: channels only close.",
         ),
+        (
+            ["--max-parameters", "10"],
+            "max_parameters=10 cannot be met: the smallest model that min_width allows, of hidden "
+            "width 2, has 82 parameters; allow at least that many, or lower min_width.",
+        ),
+        (
+            ["--recipe", "wide", "--target-width", "4"],
+            "These settings contradict each other: target_width=(4,) needs gates, and recipe "
+            "'wide' has none: leave it out, or take another recipe.",
+        ),
         (["--epochs", "0"], "Setting epochs=0: input should be greater than or equal to 1."),
         (
             ["--seeds", "3", "--seed", "1"],

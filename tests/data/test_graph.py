@@ -36,6 +36,17 @@ def test_counts(graph: Graph) -> None:
     assert torch.equal(sparse.dense_x(), graph.dense_x())
 
 
+def test_features_are_scaled_whatever_holds_them(graph: Graph) -> None:
+    # squares 1 + 4 + 0 + 25 over four nodes
+    assert graph.feature_norm == pytest.approx(7.5**0.5)
+    sparse = replace(graph, x=CSRMatrix.from_dense(graph.dense_x()))
+    assert sparse.feature_norm == pytest.approx(7.5**0.5)
+    for each in (graph, sparse):
+        scaled = each.with_scaled_features(3.0)
+        assert torch.equal(scaled.dense_x(), 3 * graph.dense_x())
+        assert scaled.feature_norm == pytest.approx(3 * 7.5**0.5)
+
+
 @pytest.mark.parametrize(
     ("task", "outputs", "metric"),
     [("multiclass", 2, "accuracy"), ("binary", 1, "roc_auc"), ("multilabel", 2, "roc_auc")],

@@ -127,6 +127,10 @@ WRONG_MASKS: list[tuple[Any, str]] = [
     (lambda a, b, c: (_with(a, 10, True), b, c), "`train_mask` selects 1 nodes without a label"),
     (lambda a, b, c: (a, b, c | a), "`train_mask` and `test_mask` share 3 nodes, but a node"),
     (
+        lambda a, b, c: (a & (np.cumsum(a) == 1), b, c),
+        "`train_mask` selects 1 labelled nodes for 3 classes, but every class needs at least one",
+    ),
+    (
         lambda a, b, c: tuple(np.stack([m, k], 1) for m, k in ((a, a), (b, a), (c, c))),
         "`train_mask` and `val_mask` (split 1) share 3 nodes",
     ),

@@ -363,3 +363,24 @@ def test_an_encoder_is_a_module_that_trains(x: Tensor, edge_index: Tensor) -> No
     torch.testing.assert_close(
         small(x.float(), edge_index), encoder(x.float(), edge_index), rtol=1e-4, atol=1e-5
     )
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: GCN(7, 8, 2, 3, gate="dam"),
+        lambda: GraphSAGE(7, 8, 3, 3, norm="batch_norm", gate="dam"),
+        lambda: GAT(7, 8, 2, 3, heads=2, gate="dam"),
+        lambda: GAT(7, 8, 2, 3, heads=2, v2=True, gate="dam"),
+        lambda: GCN(7, [], 1, 3),
+    ],
+)
+def test_scaled_inputs_are_read_through_the_weights(
+    make: Callable[[], Encoder], shake: Callable[..., Any], x: Tensor, edge_index: Tensor
+) -> None:
+    encoder = shake(make()).eval()
+    expected = encoder(2.5 * x, edge_index)
+    encoder.scale_inputs(2.5)
+    torch.testing.assert_close(encoder(x, edge_index), expected, rtol=1e-12, atol=1e-12)
+    small = encoder.compact()
+    torch.testing.assert_close(small(x, edge_index), expected, rtol=1e-9, atol=1e-9)

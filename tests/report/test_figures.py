@@ -17,10 +17,12 @@ from matplotlib.image import imread
 from graphdam.errors import RunFolderError
 from graphdam.report import (
     HistoryLine,
+    Prefix,
     RunRecord,
     draw_curves,
     draw_frontier,
     draw_gates,
+    draw_prefixes,
     draw_run,
     read_record,
 )
@@ -68,6 +70,12 @@ def records() -> list[RunRecord]:
     return [RunRecord.model_validate({**EXAMPLE.model_dump(), **change}) for change in changes]
 
 
+def drawn_prefixes(record: RunRecord, path: Path) -> Path:
+    drawn = draw_prefixes(record, path)
+    assert drawn is not None
+    return drawn
+
+
 PICTURES: dict[str, Callable[[Path], Path]] = {
     "gates": lambda path: draw_gates(closing(), path, seed=1),
     "gates of four layers": lambda path: draw_gates(closing(4), path, seed=1),
@@ -75,6 +83,7 @@ PICTURES: dict[str, Callable[[Path], Path]] = {
     "curves of two gates": lambda path: draw_curves(closing(2), path, seed=0),
     "curves without gates": lambda path: draw_curves(closing(0), path, seed=0),
     "curves of one epoch": lambda path: draw_curves(closing(epochs=1), path, seed=0),
+    "prefixes": lambda path: drawn_prefixes(EXAMPLE, path),
     "frontier": lambda path: draw_frontier(records(), path),
     "frontier of one run": lambda path: draw_frontier(records()[:1], path),
 }
@@ -107,8 +116,18 @@ def test_a_run_has_its_pictures(tmp_path: Path) -> None:
     assert draw_run(EXAMPLE, closing(), tmp_path) == [
         tmp_path / "figures" / "curves.png",
         tmp_path / "figures" / "gates.png",
+        tmp_path / "figures" / "prefixes.png",
     ]
-    assert [path.name for path in draw_run(EXAMPLE, closing(0), tmp_path)] == ["curves.png"]
+    plain = EXAMPLE.model_copy(update={"prefixes": None})
+    assert [path.name for path in draw_run(plain, closing(0), tmp_path)] == ["curves.png"]
+
+
+def test_a_model_that_cannot_be_cut_has_no_curve(tmp_path: Path) -> None:
+    path = tmp_path / "none.png"
+    curves: list[list[list[Prefix]] | None] = [None, [[], [], []]]
+    for prefixes in curves:
+        assert draw_prefixes(EXAMPLE.model_copy(update={"prefixes": prefixes}), path) is None
+    assert not path.exists()
 
 
 def test_what_cannot_be_drawn_is_refused(tmp_path: Path) -> None:

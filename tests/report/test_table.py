@@ -19,6 +19,7 @@ from graphdam.report import (
     comparison,
     deviation_line,
     paired_difference,
+    prefix_table,
     read_record,
     to_csv,
     to_markdown,
@@ -42,7 +43,8 @@ def wide_run(*test: float, **fields: Any) -> RunRecord:
 
 def one_seed() -> RunRecord:
     content = EXAMPLE.model_dump()
-    for name in ("seeds", "widths", "parameters", "multiply_adds", "seconds", "selected_epochs"):
+    lists = ("seeds", "widths", "parameters", "multiply_adds", "seconds", "selected_epochs")
+    for name in (*lists, "prefixes"):
         content[name] = content[name][1:2]
     for scores in (content, content["wide"]):
         scores["val"] = Scores.of("accuracy", [0.8]).model_dump()
@@ -231,3 +233,13 @@ def test_rounding_of_scores() -> None:
     assert percent(Scores.of("accuracy", [0.81349])) == "81.3"
     assert widths_text([[256]]) == "256"
     assert widths_text([[]]) == "–"
+
+
+def test_the_curve_of_the_model_that_is_kept() -> None:
+    table = prefix_table(EXAMPLE)
+    assert table is not None
+    assert EXAMPLE.model_seed == 1
+    assert table.rows == (("2", "36.0"), ("4", "64.0"), ("8", "80.0"))
+    assert table.columns == ("cut to width", "validation accuracy (%)")
+    assert prefix_table(altered(prefixes=None)) is None
+    assert prefix_table(altered(prefixes=[[], [], []])) is None

@@ -17,6 +17,7 @@ QUICK: dict[str, Any] = {
     "act": "elu",
     "heads": 4,
     "feature_dropout": 0.25,
+    "least_feature_norm": 0.0,
     "hidden_channels": 32,
     "lr": 0.02,
     "weight_decay": 5e-4,
@@ -34,7 +35,7 @@ QUICK: dict[str, Any] = {
     "gate_end": 0.5,
     "final_steepness": 16.0,
     "brake_tolerance": 1.0,
-    "imitation_weight": 4.0,
+    "decay_relief": 0.1,
     "task_weight": 1.0,
 }
 

@@ -81,3 +81,13 @@ def test_a_width_below_the_number_of_heads_is_refused(quick: MakeSettings, karat
 def test_an_unknown_part_is_refused_by_name(quick: MakeSettings, karate: Graph, name: str) -> None:
     with pytest.raises(SettingsError, match="no-such-part"):
         build_gated(quick(**{name: "no-such-part"}), karate)
+
+
+def test_a_gated_embedding_is_read_by_a_linear_layer(quick: MakeSettings, karate: Graph) -> None:
+    encoder = build_gated(quick(gate_output=True, num_layers=2), karate)
+    assert encoder.jk_mode == "last"
+    assert len(encoder.gates) == 2
+    encoder.gates[1].set_offset(encoder.gates[1].offset_of(5))  # type: ignore[operator]
+    small = encoder.compact()
+    assert small.embed(karate.x, karate.edge_index).shape == (34, 5)
+    assert build_wide(quick(gate_output=True), karate).jk_mode == "last"

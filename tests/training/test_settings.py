@@ -106,6 +106,20 @@ def test_an_unknown_setting_suggests_the_near_one_and_lists_all() -> None:
             "teacher without a spread to measure the gated model's distance by, so the width would "
             "never shrink: set one of them, or a target_width.",
         ),
+        (
+            {**SMALL, "target_width": (4,), "max_parameters": 100, "max_multiply_adds": 9},
+            "These settings contradict each other: target_width=4 and max_parameters and "
+            "max_multiply_adds both decide the widths: give one of them.",
+        ),
+        (
+            {"recipe": "wide", "max_parameters": 100},
+            "These settings contradict each other: max_parameters=100 needs gates, and recipe "
+            "'wide' has none: leave it out, or take another recipe.",
+        ),
+        (
+            {"max_parameters": 0},
+            "Setting max_parameters=0: input should be greater than or equal to 1.",
+        ),
         ({"model": "gcnn"}, "Setting model='gcnn': input should be 'gcn', 'graphsage' or 'gat'."),
         ({"epochs": 0}, "Setting epochs=0: input should be greater than or equal to 1."),
         ({"lr": -0.1}, "Setting lr=-0.1: input should be greater than 0."),
@@ -117,7 +131,7 @@ def test_contradictions_are_refused_in_one_sentence(given: dict[str, Any], messa
     assert refusal(**given) == message
 
 
-@pytest.mark.parametrize("name", ["lr", "penalty_weight", "imitation_weight"])
+@pytest.mark.parametrize("name", ["lr", "penalty_weight", "task_weight"])
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_numbers_are_finite(name: str, value: float) -> None:
     given: dict[str, Any] = {name: value}
@@ -144,6 +158,8 @@ def test_gates_settings_do_not_bind_a_model_without_gates() -> None:
         ({"num_layers": 4}, 3),
         ({"num_layers": 2, "jk": "cat"}, 2),
         ({"num_layers": 1}, 0),
+        ({"num_layers": 2, "gate_output": True}, 2),
+        ({"num_layers": 2, "gate_output": True, "jk": "max"}, 2),
     ],
 )
 def test_hidden_layers_are_counted(given: dict[str, Any], hidden: int) -> None:

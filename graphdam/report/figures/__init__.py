@@ -3,6 +3,14 @@
 from graphdam.report.figures.curves import draw_curves
 from graphdam.report.figures.frontier import draw_frontier
 from graphdam.report.figures.gates import draw_gates
+from graphdam.report.figures.prefixes import draw_prefixes
 from graphdam.report.figures.run import FIGURES_FOLDER, draw_run
 
-__all__ = ["FIGURES_FOLDER", "draw_curves", "draw_frontier", "draw_gates", "draw_run"]
+__all__ = [
+    "FIGURES_FOLDER",
+    "draw_curves",
+    "draw_frontier",
+    "draw_gates",
+    "draw_prefixes",
+    "draw_run",
+]

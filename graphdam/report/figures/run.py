@@ -7,6 +7,7 @@ from pathlib import Path
 
 from graphdam.report.figures.curves import draw_curves
 from graphdam.report.figures.gates import draw_gates
+from graphdam.report.figures.prefixes import draw_prefixes
 from graphdam.report.history import HistoryLine
 from graphdam.report.record import RunRecord
 
@@ -14,7 +15,7 @@ FIGURES_FOLDER = "figures"
 
 
 def draw_run(record: RunRecord, history: Sequence[HistoryLine], folder: str | Path) -> list[Path]:
-    """Draws `figures/curves.png` and, if the run has gates, `figures/gates.png`."""
+    """Draws `curves.png` into `figures/` and, if the run has gates, `gates.png`, `prefixes.png`."""
     figures = Path(folder) / FIGURES_FOLDER
     seed = record.model_seed
     selected = None
@@ -26,4 +27,5 @@ def draw_run(record: RunRecord, history: Sequence[HistoryLine], folder: str | Pa
     ]
     if any(line.gate_values for line in history if line.seed == seed):
         drawn.append(draw_gates(history, figures / "gates.png", seed=seed))
-    return drawn
+    prefixes = draw_prefixes(record, figures / "prefixes.png")
+    return drawn if prefixes is None else [*drawn, prefixes]
