@@ -8,7 +8,8 @@ A block lies between two lines, `<!-- table:NAME -->` and `<!-- /table -->`. NAM
     before-after:RECORD   the wide model beside the compact one
     caption:RECORD        how that record was made
     comparison:GLOB       a row a record
-    speed:RECORD          a table that benchmarks/speed.py wrote
+    stranding:GLOB        how far single taught runs end below the wide model trained alone
+    speed:RECORD          a table that speed.py, overhead.py or recipe_study.py wrote
 
 where RECORD is a file under benchmarks/results without its `.json` and GLOB a pattern for such, or
 several with commas between them.
@@ -34,12 +35,16 @@ from graphdam.report import (
     deviation_line,
     read_record,
     to_markdown,
+    wide_alone,
 )
 from graphdam.report.table import markdown
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = (Path("README.md"), Path("benchmarks/README.md"))
 RESULTS = Path("benchmarks/results")
+
+STRANDED = 2.0
+"""A run that ends more points than this below its wide model counts as stranded."""
 
 _OPENING = re.compile(r"<!-- table:(\S+) -->")
 _CLOSING = "<!-- /table -->"
@@ -144,11 +149,38 @@ def _caption(name: str, results: Path) -> str:
     return caption([_record(name, results)])
 
 
-def _comparison(pattern: str, results: Path) -> str:
+def _records(pattern: str, results: Path) -> list[RunRecord]:
     files = sorted({file for each in pattern.split(",") for file in results.glob(f"{each}.json")})
     if not files:
         raise DataError(_nothing_at(pattern, results))
-    records = [read_record(file) for file in files]
+    return [read_record(file) for file in files]
+
+
+def _stranding(pattern: str, results: Path) -> str:
+    records = _records(pattern, results)
+    falls: list[tuple[float, str]] = []
+    for record in records:
+        wide = wide_alone(record, records)
+        if record.recipe != "default" or wide is None:
+            continue
+        reference = dict(zip(wide.seeds, wide.test.values, strict=True))
+        for seed, score in zip(record.seeds, record.test.values, strict=True):
+            where = f"{record.dataset} ({record.split} split), {record.model}, seed {seed}"
+            falls.append((100 * (reference[seed] - score), where))
+    if not falls:
+        raise DataError(f"No taught run has a wide one beside it among the records '{pattern}'.")
+    stranded = sum(fall > STRANDED for fall, _ in falls)
+    worst, where = max(falls)
+    below = sum(fall > 0 for fall, _ in falls)
+    return (
+        f"{len(falls)} taught runs: {stranded or 'none'} more than {STRANDED:g} points below the "
+        f"wide model that was trained alone under the same seed, {below} below it at all; the "
+        f"worst is {where}, {worst:.1f} points below."
+    )
+
+
+def _comparison(pattern: str, results: Path) -> str:
+    records = _records(pattern, results)
     return f"{to_markdown(comparison(records))}\n\n{caption(records)}"
 
 
@@ -172,6 +204,7 @@ _KINDS: dict[str, Callable[[str, Path], str]] = {
     "caption": _caption,
     "comparison": _comparison,
     "speed": _speed,
+    "stranding": _stranding,
 }
 
 

@@ -75,6 +75,11 @@ class NodeClassification(Objective):
         divergence = divergence + (1 - yes) * (log_no - F.logsigmoid(-outputs))
         return divergence.mean()
 
+    def uninformed(self, taught: Tensor) -> Tensor:
+        if self.task == "multiclass":
+            return taught.softmax(-1).mean(0, keepdim=True).log().expand_as(taught)
+        return taught.sigmoid().mean(0, keepdim=True).logit().expand_as(taught)
+
     @torch.no_grad()
     def evaluate(self, outputs: Tensor, prepared: PreparedGraph, split: SplitName) -> Evaluation:
         graph = prepared.graph

@@ -71,7 +71,7 @@ class Objective(nn.Module, ABC):
 
         Args:
             outputs: the student's.
-            taught: the teacher's, without gradient.
+            taught: the teacher's, without gradient and without dropout.
         """
 
     def disagreement(self, outputs: Tensor, taught: Tensor) -> Tensor:
@@ -80,6 +80,14 @@ class Objective(nn.Module, ABC):
         The brake on the width compares a student's with a noisy teacher's.
         """
         return self.imitation(outputs, taught)
+
+    @abstractmethod
+    def uninformed(self, taught: Tensor) -> Tensor:
+        """The outputs nearest to `taught` among those that say the same of every node.
+
+        Their `disagreement` with `taught` is what a teacher's outputs tell about the nodes, the
+        scale for how much of it a student may miss.
+        """
 
     @abstractmethod
     def evaluate(self, outputs: Tensor, prepared: PreparedGraph, split: SplitName) -> Evaluation:

@@ -1,4 +1,4 @@
-"""How far a student may lie from its teacher before the pressure on it is taken off."""
+"""How far a student may lie from its teacher: what presses on its widths, and which way."""
 
 from __future__ import annotations
 
@@ -12,15 +12,21 @@ LEAST_DECAY = 0.01
 
 
 class Brake:
-    r"""Holds λ back while a student lies too far from its teacher.
+    r"""Turns λ down as a student comes to lie too far from its teacher, and around beyond that.
 
     The student's distance from the teacher, :math:`d_s = \mathrm{KL}(t \,\Vert\, s)` without
-    dropout on all nodes, is measured in units of :math:`d_t`, how far dropout moves the teacher
-    from itself: the difference that the graph does not care about. Both are moving averages, and
-    neither needs a label or a constant of the graph. The brake holds while
+    dropout on all nodes, has two limits. One is how far dropout moves the teacher from itself,
+    :math:`d_t`: the difference that the graph does not care about. The other is what the teacher's
+    predictions tell about the nodes at all, :math:`d_0`, the distance of the best answer that is
+    the same for every node: a teacher that dropout drowns would allow everything. With
 
     .. math::
-        d_s > \mathrm{tolerance} \cdot d_t.
+        r = d_s / \min(\mathrm{tolerance} \cdot d_t, \mathrm{loss} \cdot d_0)
+
+    the pressure on the widths is λ times :math:`2 (1 - r)`, within ±1: full up to half of the
+    limit, none at it, and beyond it channels open again, so that a width which closed too far for
+    the moving averages to notice in time comes back. None of the three needs a label or a constant
+    of the graph.
 
     A student can lie too far away before it has lost a channel, where weight decay alone keeps it
     from its teacher. So from the epoch on in which the width may move, weight decay falls
@@ -28,40 +34,58 @@ class Brake:
 
     Args:
         tolerance: see the formula.
+        loss: see the formula, a share of what the teacher tells.
         relief: the share by which an epoch lowers the weight decay.
 
-    >>> brake = Brake(tolerance=2.0, relief=0.1)
-    >>> brake.observe(gap_of_student=0.3, gap_of_teacher=0.1)
+    >>> brake = Brake(tolerance=2.0, loss=0.25, relief=0.1)
+    >>> brake.observe(gap_of_student=0.3, gap_of_teacher=0.1, information=1.5)
     >>> brake.relieve()
     >>> brake.holds, brake.decay
     (True, 0.9)
     """
 
-    def __init__(self, tolerance: float, *, relief: float = 0.0) -> None:
+    def __init__(self, *, tolerance: float, loss: float, relief: float) -> None:
         self.tolerance = tolerance
+        self.loss = loss
         self.relief = relief
         self.gap_of_student: float | None = None
         self.gap_of_teacher: float | None = None
+        self.information: float | None = None
         self.decay = 1.0
         self.has_let_go = False
 
     @property
-    def holds(self) -> bool:
-        """Whether the student lies too far away; not before the first look, nor untaught."""
-        if self.gap_of_student is None or self.gap_of_teacher is None:
-            return False
-        return self.gap_of_student > self.tolerance * self.gap_of_teacher
+    def pressure(self) -> float:
+        """What λ is multiplied by: from 1 to −1; 1 before the first look and without a teacher."""
+        if self.gap_of_student is None or self.gap_of_teacher is None or self.information is None:
+            return 1.0
+        limit = min(self.tolerance * self.gap_of_teacher, self.loss * self.information)
+        if self.gap_of_student >= 2 * limit:
+            return -1.0
+        return min(1.0, 2 * (1 - self.gap_of_student / limit))
 
-    def observe(self, *, gap_of_student: float, gap_of_teacher: float) -> None:
-        """Take in how far student and noisy teacher lie from the teacher in this epoch."""
+    @property
+    def holds(self) -> bool:
+        """Whether the student lies further away than it may."""
+        return self.pressure < 0
+
+    def observe(self, *, gap_of_student: float, gap_of_teacher: float, information: float) -> None:
+        """Take in an epoch's distances from the teacher: the student's, the noisy teacher's, and
+        that of the best answer which is the same for every node.
+        """
         self.gap_of_student = smoothed(self.gap_of_student, gap_of_student)
         self.gap_of_teacher = smoothed(self.gap_of_teacher, gap_of_teacher)
+        self.information = smoothed(self.information, information)
 
-    def relieve(self) -> None:
-        """Lower the weight decay, unless the student has come close enough before."""
-        if self.holds and not self.has_let_go:
+    def relieve(self, *, again: bool = False) -> None:
+        """Lower the weight decay where the student lies too far away and it may be to blame.
+
+        Args:
+            again: even if the student has come close enough before.
+        """
+        if self.holds and (again or not self.has_let_go):
             self.decay = max(LEAST_DECAY, self.decay * (1 - self.relief))
-        else:
+        elif not self.holds:
             self.has_let_go = True
 
     def values(self) -> dict[str, Any]:
@@ -69,6 +93,7 @@ class Brake:
         return {
             "gap_of_student": self.gap_of_student,
             "gap_of_teacher": self.gap_of_teacher,
+            "information": self.information,
             "decay": self.decay,
             "has_let_go": self.has_let_go,
         }
@@ -76,6 +101,7 @@ class Brake:
     def restore(self, values: dict[str, Any]) -> None:
         self.gap_of_student = values["gap_of_student"]
         self.gap_of_teacher = values["gap_of_teacher"]
+        self.information = values["information"]
         self.decay = values["decay"]
         self.has_let_go = values["has_let_go"]
 

@@ -116,10 +116,16 @@ class Settings(BaseModel):
 
     teacher: bool = Field(True, description="Train a wide teacher in the same run.")
     brake_tolerance: float = Field(
-        2.0,
+        2.5,
         gt=0,
         description="How far the gated model may lie from its teacher before λ lets go, in units "
         "of the teacher's own spread under dropout.",
+    )
+    brake_loss: float = Field(
+        0.25,
+        gt=0,
+        description="λ lets go as well when the gated model misses more than this share of what "
+        "the teacher's predictions tell about the nodes.",
     )
     decay_relief: float = Field(
         0.1,
@@ -184,7 +190,8 @@ class Settings(BaseModel):
             )
         self._check_target()
         noise = self.dropout + self.feature_dropout
-        if self.teacher and self.target_width is None and self.penalty_weight > 0 and noise == 0:
+        is_learnt = self.target_width is None and not self.limits and self.penalty_weight > 0
+        if self.teacher and is_learnt and noise == 0:
             raise ValueError(
                 "dropout=0 and feature_dropout=0 leave the teacher without a spread to measure the "
                 "gated model's distance by, so the width would never shrink: set one of them, or a "

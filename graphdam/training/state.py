@@ -36,6 +36,15 @@ class Chosen:
     loss: float
 
 
+@dataclass(frozen=True)
+class Lesson:
+    """What a teacher gives in an epoch: its outputs, those under dropout, its validation score."""
+
+    outputs: Tensor
+    noisy: Tensor
+    val: float
+
+
 class Learner:
     """An encoder with its optimiser and the parameters of its best validation epoch."""
 
@@ -128,20 +137,20 @@ class TrainingState:
         prepared = self.prepared
         student = self.student.encoder.train()
         control.begin_epoch(epoch)
-        taught = None if self.teacher is None else self._step_teacher(self.teacher)
+        lesson = None if self.teacher is None else self._step_teacher(self.teacher)
 
         outputs = objective.outputs(student, prepared)
         loss = self.task_weight * objective.loss(student, prepared, outputs)
-        if taught is not None:
-            loss = loss + objective.imitation(outputs, taught)
+        if lesson is not None:
+            loss = loss + objective.imitation(outputs, lesson.outputs)
         value = float(loss.detach())
         penalty_weight = control.penalty_weight(epoch)
-        if penalty_weight > 0:
+        if penalty_weight != 0:
             loss = loss + penalty_weight * student.penalty()
         self._require_finite(value)
         self.student.step(loss, decay=control.brake.decay)
         control.end_step(epoch, penalty_weight=penalty_weight)
-        train, val, teacher_val = self._look(taught)
+        train, val = self._look(lesson)
         self.epoch += 1
         return HistoryLine(
             seed=self.seed,
@@ -149,7 +158,7 @@ class TrainingState:
             loss=value,
             train=train.score,
             val=val.score,
-            teacher_val=teacher_val,
+            teacher_val=None if lesson is None else lesson.val,
             penalty=penalty_weight,
             widths=self._widths(),
             offsets=[float(gate.offset.detach()) for gate in self.gates],
@@ -169,32 +178,36 @@ class TrainingState:
             f"check the features for extreme values."
         )
 
-    def _step_teacher(self, teacher: Learner) -> Tensor:
-        outputs = self.objective.outputs(teacher.encoder.train(), self.prepared)
-        teacher.step(self.objective.loss(teacher.encoder, self.prepared, outputs))
-        return outputs.detach()
+    def _step_teacher(self, teacher: Learner) -> Lesson:
+        objective, prepared = self.objective, self.prepared
+        noisy = objective.outputs(teacher.encoder.train(), prepared)
+        teacher.step(objective.loss(teacher.encoder, prepared, noisy))
+        with torch.no_grad():
+            quiet = objective.outputs(teacher.encoder.eval(), prepared)
+            self._require_finite(float(quiet.sum()))
+            val = objective.evaluate(quiet, prepared, "val")
+            teacher.consider(self.epoch, val)
+            return Lesson(quiet, noisy.detach(), val.score)
 
     @torch.no_grad()
-    def _look(self, taught: Tensor | None) -> tuple[Evaluation, Evaluation, float | None]:
+    def _look(self, lesson: Lesson | None) -> tuple[Evaluation, Evaluation]:
         """Scores without dropout; the brake is told how far student and teacher lie apart."""
-        objective, prepared, epoch = self.objective, self.prepared, self.epoch
+        objective, prepared = self.objective, self.prepared
         outputs = objective.outputs(self.student.encoder.eval(), prepared)
         self._require_finite(float(outputs.sum()))
         val = objective.evaluate(outputs, prepared, "val")
-        if self.control.is_final(epoch):
-            self.student.consider(epoch, val)
         train = objective.evaluate(outputs, prepared, "train")
-        if self.teacher is None or taught is None:
-            return train, val, None
-        quiet = objective.outputs(self.teacher.encoder.eval(), prepared)
-        of_teacher = objective.evaluate(quiet, prepared, "val")
-        self.teacher.consider(epoch, of_teacher)
-        if not self.control.is_final(epoch):
+        if self.control.is_final(self.epoch):
+            self.student.consider(self.epoch, val)
+        if lesson is not None:
+            taught = lesson.outputs
+            constant = objective.uninformed(taught)
             self.control.brake.observe(
-                gap_of_student=float(objective.disagreement(outputs, quiet)),
-                gap_of_teacher=float(objective.disagreement(taught, quiet)),
+                gap_of_student=float(objective.disagreement(outputs, taught)),
+                gap_of_teacher=float(objective.disagreement(lesson.noisy, taught)),
+                information=float(objective.disagreement(constant, taught)),
             )
-        return train, val, of_teacher.score
+        return train, val
 
     def _widths(self) -> list[int]:
         """Open channels by gate, those of all heads together; without gates, by layer."""

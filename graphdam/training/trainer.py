@@ -104,17 +104,18 @@ class Trainer:
             if teacher is None and settings.teacher and gates_of(encoder):
                 teacher = build_wide(settings, graph).to(device)
             scale = self._feature_scale(graph)
-            prepared = prepare_graph(encoder, graph.with_scaled_features(scale))
+            scaled = graph if scale == 1 else graph.with_scaled_features(scale)
+            prepared = prepare_graph(encoder, scaled)
             state = TrainingState(settings, encoder, teacher, objective, prepared, seed)
             if checkpoint is not None and checkpoint.exists():
                 state.restore(read_checkpoint(checkpoint))
             self._loop(state, checkpoint)
         chosen = state.student.settle()
-        encoder.scale_inputs(scale)
-        teacher_chosen = None
-        if state.teacher is not None and teacher is not None:
-            teacher_chosen = state.teacher.settle()
-            teacher.scale_inputs(scale)
+        teacher_chosen = None if state.teacher is None else state.teacher.settle()
+        if scale != 1:
+            for each in (encoder, teacher):
+                if each is not None:
+                    each.scale_inputs(scale)
         return Fit(encoder, teacher, chosen, teacher_chosen, state.seconds, state.control.notes())
 
     def _feature_scale(self, graph: Graph) -> float:

@@ -17,8 +17,7 @@ class WidthControl:
     """Moves an encoder's gates through a run: soft and wide at first, hard and final at the end.
 
     While the width is learnt, λ presses on the offsets between `gate_begin` and `gate_end`, beside
-    a teacher only as long as the `Brake` lets it. While the brake holds, only the task moves the
-    offsets, and may reopen channels. A `Budget` closes what it must on top of that. With a
+    a teacher as hard as its `Brake` lets it. A `Budget` closes what it must on top of that. With a
     `target_width` the offsets follow a schedule instead and end at exactly that width.
 
     The steepness grows from 1 to `final_steepness` until the width is final, so that the channels
@@ -35,7 +34,11 @@ class WidthControl:
         self.steepness = GeometricSchedule(1.0, settings.final_steepness, begin, end)
         self.targets = _targets(settings, encoder, min(begin, last), min(end, last))
         self.final_from = min(end, last) if self.gates else 0
-        self.brake = Brake(settings.brake_tolerance, relief=settings.decay_relief)
+        self.brake = Brake(
+            tolerance=settings.brake_tolerance,
+            loss=settings.brake_loss,
+            relief=settings.decay_relief,
+        )
         self.budget: Budget | None = None
         if settings.limits and self.gates:
             self.budget = Budget(
@@ -50,8 +53,8 @@ class WidthControl:
     def begin_epoch(self, epoch: int) -> None:
         """Put the gates where this epoch has them."""
         is_moving = self.penalty.is_active(epoch)
-        if is_moving:
-            self.brake.relieve()
+        if is_moving or self.is_final(epoch):
+            self.brake.relieve(again=self.is_final(epoch))
         for gate in self.gates:
             gate.set_steepness(self.steepness.at(epoch))
             gate.offset.requires_grad_(not self.targets and is_moving)
@@ -72,10 +75,10 @@ class WidthControl:
             gate.set_offset(gate.offset_of(gate.width))
 
     def penalty_weight(self, epoch: int) -> float:
-        """λ of this epoch, 0 while the brake holds."""
-        if self.targets or self.brake.holds:
+        """λ of this epoch as the brake lets it through; below 0 it opens channels."""
+        if self.targets:
             return 0.0
-        return self.penalty.weight_at(epoch)
+        return self.penalty.weight_at(epoch) * self.brake.pressure
 
     def end_step(self, epoch: int, *, penalty_weight: float) -> None:
         """Keep the offsets where they matter and within the budget.
@@ -87,7 +90,7 @@ class WidthControl:
         for gate in self.gates:  # a gate must not wander off while nothing closes
             highest = max(gate.initial_offset, gate.offset_of(gate.num_channels))
             gate.set_offset(min(max(float(gate.offset.detach()), gate.lowest_offset), highest))
-        if self.budget is not None and self.penalty.is_active(epoch):
+        if self.budget is not None:
             self.budget.weigh(penalty_weight)
             self.budget.enforce(epoch)
         self.mean_offsets = [
@@ -99,6 +102,11 @@ class WidthControl:
         """What a reader of the result should know about the widths."""
         if self.targets or not self.gates:
             return []
+        if self.brake.gap_of_student is not None and not self.brake.has_let_go:
+            return [
+                "the gated model never came as close to its teacher as the brake asks, so λ never "
+                "pressed on its widths: train for more epochs, or raise brake_tolerance"
+            ]
         return [
             f"hidden layer {index} was stopped at the minimum width "
             f"({gate.min_width} channels a gate): λ would have closed it"

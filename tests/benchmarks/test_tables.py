@@ -149,3 +149,21 @@ def test_errors_are_one_line_and_code_2(checkout: Path, capsys: pytest.CaptureFi
 def test_names_inside_a_sentence_are_no_markers(checkout: Path) -> None:
     text = "A block starts with `<!-- table:NAME -->` and ends with `<!-- /table -->`.\n"
     assert tables.renew(text, results=checkout, page="README.md").fresh == text
+
+
+def test_stranded_runs_are_counted_against_the_same_seed(checkout: Path) -> None:
+    results = checkout / "benchmarks" / "results"
+    wide = json.loads((results / "cora-gcn-wide.json").read_text(encoding="utf-8"))
+    values = json.loads(EXAMPLE.read_text(encoding="utf-8"))["test"]["values"]
+    higher = [values[0] + 0.025, values[1] + 0.01, values[2] - 0.01]
+    mean = sum(higher) / 3
+    std = (sum((value - mean) ** 2 for value in higher) / 2) ** 0.5
+    wide["test"] = {"metric": "accuracy", "mean": mean, "std": std, "values": higher}
+    (results / "cora-gcn-wide.json").write_text(json.dumps(wide), encoding="utf-8")
+    assert tables.render("stranding:cora-*", results=results) == (
+        "3 taught runs: 1 more than 2 points below the wide model that was trained alone under "
+        "the same seed, 2 below it at all; the worst is cora (public split), gcn, seed 0, 2.5 "
+        "points below."
+    )
+    with pytest.raises(DataError, match="No taught run has a wide one beside it"):
+        tables.render("stranding:cora-gcn-default", results=results)

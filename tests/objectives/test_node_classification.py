@@ -249,3 +249,20 @@ def test_a_wrong_direction_of_the_divergence_would_be_noticed() -> None:
     right = NodeClassification(make_graph("multiclass")).imitation(z, t)
     wrong = F.kl_div(t.log_softmax(-1), z.log_softmax(-1), reduction="batchmean", log_target=True)
     assert abs(float(right - wrong)) > 1e-2
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_uninformed_answer_is_the_nearest_that_is_the_same_for_every_node(task: Task) -> None:
+    objective, taught = NodeClassification(make_graph(task)), outputs_of(task)
+    best = objective.uninformed(taught)
+    assert best.shape == taught.shape
+    assert torch.allclose(best, best[:1].expand_as(best))
+    least = float(objective.disagreement(best, taught))
+    generator = torch.Generator().manual_seed(5)
+    for scale in (1e-2, 1e-1, 1.0):
+        shift = scale * torch.randn(1, taught.size(1), generator=generator, dtype=taught.dtype)
+        assert float(objective.disagreement(best + shift, taught)) > least
+    certain = 50 * torch.eye(4, dtype=torch.float64).repeat(10, 1)
+    if task == "multiclass":  # four classes, each as frequent: log 4 nats a node
+        told = objective.disagreement(objective.uninformed(certain), certain)
+        assert float(told) == pytest.approx(math.log(4))

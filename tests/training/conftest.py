@@ -35,6 +35,7 @@ QUICK: dict[str, Any] = {
     "gate_end": 0.5,
     "final_steepness": 16.0,
     "brake_tolerance": 1.0,
+    "brake_loss": 0.25,
     "decay_relief": 0.1,
     "task_weight": 1.0,
 }

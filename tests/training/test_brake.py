@@ -1,4 +1,4 @@
-"""Does the brake hold while a student is too far away, and relieve one that decay keeps there?"""
+"""Does the brake turn λ with the distance, and relieve a student that decay keeps away?"""
 
 from __future__ import annotations
 
@@ -7,64 +7,91 @@ import pytest
 from graphdam.training.brake import Brake
 
 
-def test_it_holds_and_lets_go() -> None:
-    brake = Brake(tolerance=1.0)
-    assert not brake.holds  # nothing has been observed
-    brake.observe(gap_of_student=2.0, gap_of_teacher=1.0)
-    # 2 · 0.9ⁿ falls below 1 at n = 7, since 0.9⁶ = 0.531
-    held = []
+def brake(tolerance: float = 1.0, loss: float = 0.25, relief: float = 0.1) -> Brake:
+    return Brake(tolerance=tolerance, loss=loss, relief=relief)
+
+
+def look(brake: Brake, student: float, *, teacher: float = 1.0, information: float = 100.0) -> None:
+    brake.observe(gap_of_student=student, gap_of_teacher=teacher, information=information)
+
+
+@pytest.mark.parametrize(
+    ("student", "pressure"),
+    [(0.0, 1.0), (0.5, 1.0), (0.75, 0.5), (1.0, 0.0), (1.25, -0.5), (1.5, -1.0), (9.0, -1.0)],
+)
+def test_the_pressure_falls_with_the_distance_and_turns_around(
+    student: float, pressure: float
+) -> None:
+    one = brake()
+    assert one.pressure == 1.0  # nothing has been observed
+    look(one, student)
+    assert one.pressure == pytest.approx(pressure)
+    assert one.holds == (pressure < 0)
+
+
+def test_the_nearer_of_two_limits_counts() -> None:
+    noisy, quiet = brake(tolerance=2.0, loss=0.5), brake(tolerance=2.0, loss=0.5)
+    look(noisy, 0.75, teacher=10.0, information=2.0)  # 0.5 · 2 = 1 is less than 2 · 10
+    look(quiet, 0.75, teacher=0.5, information=10.0)  # 2 · 0.5 = 1 is less than 0.5 · 10
+    assert noisy.pressure == quiet.pressure == pytest.approx(0.5)
+
+
+def test_a_teacher_without_spread_allows_no_distance() -> None:
+    one = brake()
+    look(one, 0.0, teacher=0.0)
+    assert one.pressure == -1.0
+    look(one, 1e-9, teacher=0.0)
+    assert one.holds
+
+
+def test_distances_are_moving_averages() -> None:
+    one = brake()
+    look(one, 2.0)
     for _ in range(8):
-        held.append(brake.holds)
-        brake.observe(gap_of_student=0.0, gap_of_teacher=1.0)
-    assert held == [True] * 7 + [False]
-    assert brake.gap_of_student == pytest.approx(2 * 0.9**8)
-    assert brake.gap_of_teacher == pytest.approx(1.0)
-
-
-def test_the_tolerance_scales_the_teachers_spread() -> None:
-    tight, even, loose = Brake(1.0), Brake(2.0), Brake(3.0)
-    for brake in (tight, even, loose):
-        brake.observe(gap_of_student=2.0, gap_of_teacher=1.0)
-    assert (tight.holds, even.holds, loose.holds) == (True, False, False)
+        look(one, 0.0)
+    assert one.gap_of_student == pytest.approx(2 * 0.9**8)
+    assert one.gap_of_teacher == pytest.approx(1.0)
 
 
 def test_relief_ends_when_the_student_has_come_close_enough() -> None:
-    brake = Brake(tolerance=1.0, relief=0.1)
+    one = brake()
     for _ in range(3):
-        brake.observe(gap_of_student=2.0, gap_of_teacher=1.0)
-        brake.relieve()
-    assert brake.decay == pytest.approx(0.9**3)
+        look(one, 2.0)
+        one.relieve()
+    assert one.decay == pytest.approx(0.9**3)
     for _ in range(20):
-        brake.observe(gap_of_student=0.0, gap_of_teacher=1.0)
-    brake.relieve()
+        look(one, 0.0)
+    one.relieve()
     for _ in range(50):  # far again, but now for lack of channels
-        brake.observe(gap_of_student=9.0, gap_of_teacher=1.0)
-        brake.relieve()
-    assert brake.holds
-    assert brake.decay == pytest.approx(0.9**3)
+        look(one, 9.0)
+        one.relieve()
+    assert one.holds
+    assert one.decay == pytest.approx(0.9**3)
+    one.relieve(again=True)
+    assert one.decay == pytest.approx(0.9**4)
 
 
 def test_relief_leaves_some_decay() -> None:
-    brake = Brake(tolerance=1.0, relief=0.1)
+    one = brake()
     for _ in range(1000):
-        brake.observe(gap_of_student=9.0, gap_of_teacher=1.0)
-        brake.relieve()
-    assert brake.decay == 0.01
+        look(one, 9.0)
+        one.relieve()
+    assert one.decay == 0.01
 
 
 def test_without_a_teacher_nothing_is_relieved() -> None:
-    brake = Brake(tolerance=1.0)
-    brake.relieve()
-    assert (brake.holds, brake.decay) == (False, 1.0)
+    one = brake()
+    one.relieve()
+    assert (one.pressure, one.holds, one.decay) == (1.0, False, 1.0)
 
 
 def test_it_is_restored_whole() -> None:
-    first, second = Brake(1.0, relief=0.1), Brake(1.0, relief=0.1)
+    first, second = brake(), brake()
     for _ in range(3):
-        first.observe(gap_of_student=2.0, gap_of_teacher=1.0)
+        look(first, 2.0)
         first.relieve()
     second.restore(first.values())
-    for brake in (first, second):
-        brake.observe(gap_of_student=9.0, gap_of_teacher=1.0)
-        brake.relieve()
+    for one in (first, second):
+        look(one, 9.0)
+        one.relieve()
     assert vars(first) == vars(second)

@@ -84,8 +84,8 @@ def test_a_budget_that_does_not_bind_changes_nothing(quick: MakeSettings, karate
 
 
 def test_the_penalty_may_narrow_further_than_the_budget(quick: MakeSettings, karate: Graph) -> None:
-    pressed: dict[str, Any] = {"penalty_weight": 100.0, "gate_lr": 1.0, "brake_tolerance": 1e6}
-    pressed |= {"epochs": 80, "gate_end": 0.9}
+    pressed: dict[str, Any] = {"penalty_weight": 100.0, "gate_lr": 1.0, "epochs": 80}
+    pressed |= {"gate_end": 0.9, "brake_tolerance": 1e6, "brake_loss": 1e6}
     fit, _ = train(quick(**pressed, max_parameters=400), karate)
     assert fit.encoder.widths == [2]
 

@@ -84,7 +84,7 @@ def test_an_offset_that_swings_ends_at_its_average(control: MakeControl) -> None
     for epoch in range(60):
         control_.begin_epoch(epoch)
         gate.set_offset(gate.offset_of(7 if epoch % 2 else 3))
-        control_.brake.observe(gap_of_student=1.0, gap_of_teacher=1.0)
+        control_.brake.observe(gap_of_student=1.0, gap_of_teacher=1.0, information=100.0)
         average = 0.9 * average + 0.1 * offset(gate)
         control_.end_step(epoch, penalty_weight=0.0)
     assert gate.width == 7
@@ -152,20 +152,20 @@ def test_tied_layers_share_one_target(control: MakeControl) -> None:
     )
 
 
-def test_the_brake_lets_no_penalty_through_while_it_holds(control: MakeControl) -> None:
+def test_the_brake_turns_the_penalty(control: MakeControl) -> None:
     control_ = control(penalty_weight=0.5, brake_tolerance=1.0)
     assert control_.penalty_weight(30) == 0.5  # nothing has been observed
-    control_.brake.observe(gap_of_student=2.0, gap_of_teacher=1.0)
-    assert control_.penalty_weight(30) == 0.0
-    for _ in range(7):  # 2 · 0.9⁷ is below 1
-        control_.brake.observe(gap_of_student=0.0, gap_of_teacher=1.0)
-    assert control_.penalty_weight(30) == 0.5
+    control_.brake.observe(gap_of_student=1.25, gap_of_teacher=1.0, information=100.0)
+    assert control_.penalty_weight(30) == pytest.approx(-0.25)
     assert control_.penalty_weight(60) == 0.0
+    target = control(target_width=(4,), brake_tolerance=1.0)
+    target.brake.observe(gap_of_student=9.0, gap_of_teacher=1.0, information=100.0)
+    assert target.penalty_weight(30) == 0.0
 
 
 def test_weight_decay_is_relieved_only_once_the_width_may_move(control: MakeControl) -> None:
     control_ = control(brake_tolerance=1.0)
-    control_.brake.observe(gap_of_student=2.0, gap_of_teacher=1.0)
+    control_.brake.observe(gap_of_student=2.0, gap_of_teacher=1.0, information=100.0)
     for epoch in range(20):
         control_.begin_epoch(epoch)
     assert control_.brake.decay == 1.0
@@ -176,7 +176,7 @@ def test_weight_decay_is_relieved_only_once_the_width_may_move(control: MakeCont
 
 def test_a_control_survives_a_checkpoint(control: MakeControl) -> None:
     first, second = control(max_parameters=300), control(max_parameters=300)
-    first.brake.observe(gap_of_student=0.3, gap_of_teacher=0.1)
+    first.brake.observe(gap_of_student=0.3, gap_of_teacher=0.1, information=100.0)
     first.begin_epoch(20)
     first.gates[0].offset.sum().backward()  # type: ignore[no-untyped-call]
     first.end_step(20, penalty_weight=0.0)
@@ -208,6 +208,17 @@ def test_a_layer_that_was_stopped_at_its_minimum_is_named(control: MakeControl) 
     assert control_.notes() == [
         "hidden layer 2 was stopped at the minimum width (2 channels a gate): λ would have closed "
         "it"
+    ]
+
+
+def test_a_student_that_never_came_close_is_noted(control: MakeControl) -> None:
+    control_ = control(brake_tolerance=1.0)
+    for epoch in range(60):
+        control_.brake.observe(gap_of_student=9.0, gap_of_teacher=1.0, information=100.0)
+        control_.begin_epoch(epoch)
+    assert control_.notes() == [
+        "the gated model never came as close to its teacher as the brake asks, so λ never pressed "
+        "on its widths: train for more epochs, or raise brake_tolerance"
     ]
 
 
