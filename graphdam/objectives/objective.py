@@ -71,7 +71,7 @@ class Objective(nn.Module, ABC):
 
         Args:
             outputs: the student's.
-            taught: the teacher's, without gradient and without dropout.
+            taught: the teacher's, without gradient.
         """
 
     def disagreement(self, outputs: Tensor, taught: Tensor) -> Tensor:

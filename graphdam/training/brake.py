@@ -69,6 +69,16 @@ class Brake:
         """Whether the student lies further away than it may."""
         return self.pressure < 0
 
+    @property
+    def is_teacher_drowned(self) -> bool:
+        """Whether dropout hides too much of what the teacher tells; as long as nobody knows, yes.
+
+        A student learns best from its teacher under dropout, but not from noise alone.
+        """
+        if self.gap_of_teacher is None or self.information is None:
+            return True
+        return self.gap_of_teacher > self.loss * self.information
+
     def observe(self, *, gap_of_student: float, gap_of_teacher: float, information: float) -> None:
         """Take in an epoch's distances from the teacher: the student's, the noisy teacher's, and
         that of the best answer which is the same for every node.

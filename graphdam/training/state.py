@@ -142,7 +142,8 @@ class TrainingState:
         outputs = objective.outputs(student, prepared)
         loss = self.task_weight * objective.loss(student, prepared, outputs)
         if lesson is not None:
-            loss = loss + objective.imitation(outputs, lesson.outputs)
+            taught = lesson.outputs if control.brake.is_teacher_drowned else lesson.noisy
+            loss = loss + objective.imitation(outputs, taught)
         value = float(loss.detach())
         penalty_weight = control.penalty_weight(epoch)
         if penalty_weight != 0:

@@ -44,6 +44,16 @@ def test_a_teacher_without_spread_allows_no_distance() -> None:
     assert one.holds
 
 
+def test_a_teacher_is_drowned_where_dropout_hides_too_much_of_what_it_tells() -> None:
+    assert brake().is_teacher_drowned  # nothing has been observed
+    one = brake(loss=0.25)
+    look(one, 0.0, teacher=1.0, information=5.0)
+    assert not one.is_teacher_drowned
+    other = brake(loss=0.25)
+    look(other, 0.0, teacher=1.0, information=3.0)
+    assert other.is_teacher_drowned
+
+
 def test_distances_are_moving_averages() -> None:
     one = brake()
     look(one, 2.0)
