@@ -53,7 +53,9 @@ class WidthControl:
     def begin_epoch(self, epoch: int) -> None:
         """Put the gates where this epoch has them."""
         is_moving = self.penalty.is_active(epoch)
-        if is_moving or self.is_final(epoch):
+        # A width that was set may be what keeps the student away, whatever its decay.
+        is_learnt = not self.targets and self.budget is None
+        if is_moving or (self.is_final(epoch) and is_learnt):
             self.brake.relieve(again=self.is_final(epoch))
         for gate in self.gates:
             gate.set_steepness(self.steepness.at(epoch))

@@ -174,6 +174,23 @@ def test_weight_decay_is_relieved_only_once_the_width_may_move(control: MakeCont
     assert control_.brake.decay == pytest.approx(0.81)
 
 
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [({}, 0.9), ({"target_width": (4,)}, 1.0), ({"max_parameters": 300}, 1.0)],
+)
+def test_a_final_width_relieves_decay_only_if_it_was_learnt(
+    control: MakeControl, given: dict[str, object], expected: float
+) -> None:
+    control_ = control(brake_tolerance=1.0, **given)
+    for epoch in range(60):
+        control_.begin_epoch(epoch)
+        control_.brake.observe(gap_of_student=0.1, gap_of_teacher=1.0, information=100.0)
+    for _ in range(50):
+        control_.brake.observe(gap_of_student=9.0, gap_of_teacher=1.0, information=100.0)
+    control_.begin_epoch(60)
+    assert control_.brake.decay == pytest.approx(expected)
+
+
 def test_a_control_survives_a_checkpoint(control: MakeControl) -> None:
     first, second = control(max_parameters=300), control(max_parameters=300)
     first.brake.observe(gap_of_student=0.3, gap_of_teacher=0.1, information=100.0)
