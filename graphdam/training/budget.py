@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
+from typing import Any
 
 import torch
 
@@ -60,6 +61,7 @@ class Budget:
             for group in self.groups
         ]
         self.worths = [0.0] * len(self.gates)
+        self.has_closed = False
 
         @cache
         def cost(*widths: int) -> dict[str, int]:
@@ -111,7 +113,15 @@ class Budget:
         while (kind := self._exceeded(widths, epoch)) is not None:
             index = self._cheapest(widths, kind)
             widths[index] -= 1
+            self.has_closed = True
             self.gates[index].set_offset(self.gates[index].offset_of(widths[index]))
+
+    def values(self) -> dict[str, Any]:
+        """What a checkpoint must hold of it."""
+        return {"worths": self.worths, "has_closed": self.has_closed}
+
+    def restore(self, values: dict[str, Any]) -> None:
+        self.worths, self.has_closed = values["worths"], values["has_closed"]
 
     def _exceeded(self, widths: Sequence[int], epoch: int) -> str | None:
         """The kind of cost that is furthest above what it may be, if any is."""

@@ -54,7 +54,7 @@ class WidthControl:
         """Put the gates where this epoch has them."""
         is_moving = self.penalty.is_active(epoch)
         # A width that was set may be what keeps the student away, whatever its decay.
-        is_learnt = not self.targets and self.budget is None
+        is_learnt = not self.targets and not (self.budget and self.budget.has_closed)
         if is_moving or (self.is_final(epoch) and is_learnt):
             self.brake.relieve(again=self.is_final(epoch))
         for gate in self.gates:
@@ -120,14 +120,14 @@ class WidthControl:
         """What a checkpoint must hold of this control."""
         return {
             "brake": self.brake.values(),
-            "budget": None if self.budget is None else self.budget.worths,
+            "budget": None if self.budget is None else self.budget.values(),
             "mean_offsets": self.mean_offsets,
         }
 
     def restore(self, values: dict[str, Any]) -> None:
         self.brake.restore(values["brake"])
         if self.budget is not None:
-            self.budget.worths = values["budget"]
+            self.budget.restore(values["budget"])
         self.mean_offsets = values["mean_offsets"]
 
 

@@ -184,6 +184,7 @@ def test_a_final_width_relieves_decay_only_if_it_was_learnt(
     control_ = control(brake_tolerance=1.0, **given)
     for epoch in range(60):
         control_.begin_epoch(epoch)
+        control_.end_step(epoch, penalty_weight=0.0)
         control_.brake.observe(gap_of_student=0.1, gap_of_teacher=1.0, information=100.0)
     for _ in range(50):
         control_.brake.observe(gap_of_student=9.0, gap_of_teacher=1.0, information=100.0)
