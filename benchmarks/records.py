@@ -61,11 +61,12 @@ def make(name: str, runs: Path, *, again: bool) -> bool:
     record, folder = RESULTS / f"{name}.json", runs / name
     if record.exists() and not again:
         return True
-    arguments = ["train", *COMMANDS[name], *SEEDS, "--out", str(folder)]
+    command = ["train", *COMMANDS[name], *SEEDS]
+    arguments = [*command, "--out", str(folder)]
     if folder.exists():
         arguments.append("--overwrite" if again else "--resume")
-    # The record names the command that made it: what `graphdam` was called with.
-    sys.argv = ["graphdam", *arguments]
+    # The record names the command that made it, which takes no notice of where the run lay.
+    sys.argv = ["graphdam", *command]
     if run(arguments) != 0:
         return False
     RESULTS.mkdir(exist_ok=True)

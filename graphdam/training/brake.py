@@ -29,8 +29,9 @@ class Brake:
     of the graph.
 
     A student can lie too far away before it has lost a channel, where weight decay alone keeps it
-    from its teacher. So from the epoch on in which the width may move, weight decay falls
-    epoch by epoch until the brake lets go for the first time; there it stays.
+    from its teacher. So from the epoch on in which the width may move, weight decay falls epoch by
+    epoch until the student has come close enough for the first time. There it stays while the
+    width moves; at a final width that was learnt it falls again where the student is left behind.
 
     Args:
         tolerance: see the formula.

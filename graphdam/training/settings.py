@@ -169,8 +169,8 @@ class Settings(BaseModel):
             for name in ("target_width", "max_parameters", "max_multiply_adds", "gate_output"):
                 if getattr(self, name):
                     raise ValueError(
-                        f"{name}={getattr(self, name)} needs gates, and recipe '{self.recipe}' has "
-                        f"none: leave it out, or take another recipe"
+                        f"{name} needs gates, and recipe '{self.recipe}' has none: leave it "
+                        f"out, or take another recipe"
                     )
             return self
         if self.gate_end < self.gate_begin:

@@ -2,35 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
+from benchmark_script import load_script
 
 from graphdam.data import load_graph
 from graphdam.training import Settings
 
-ROOT = Path(__file__).resolve().parents[2]
-
-
-def load_script() -> ModuleType:
-    # benchmarks/ holds scripts and is no package
-    spec = importlib.util.spec_from_file_location(
-        "benchmarks_recipe_study", ROOT / "benchmarks" / "recipe_study.py"
-    )
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up by name
-    spec.loader.exec_module(module)
-    return module
-
-
-study = load_script()
+study = load_script("recipe_study")
 
 
 @pytest.mark.parametrize("design", study.DESIGNS)

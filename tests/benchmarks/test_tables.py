@@ -2,35 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import shutil
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
+from benchmark_script import ROOT, load_script
 
 from graphdam.errors import DataError, RunFolderError
 
-ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "tests" / "report" / "example.json"
 
 
-def load_script() -> ModuleType:
-    # benchmarks/ holds scripts and is no package
-    spec = importlib.util.spec_from_file_location(
-        "benchmarks_tables", ROOT / "benchmarks" / "tables.py"
-    )
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up by name
-    spec.loader.exec_module(module)
-    return module
-
-
-tables = load_script()
+tables = load_script("tables")
 
 
 @pytest.fixture
@@ -71,6 +55,12 @@ ALL = (
 def test_committed_pages_are_fresh(path: str) -> None:
     text = (ROOT / path).read_text(encoding="utf-8")
     assert tables.renew(text, results=ROOT / "benchmarks" / "results", page=path).fresh == text
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "benchmarks" / "results").glob("*.json")), ids=str)
+def test_records_name_no_folder_of_the_machine_that_made_them(file: Path) -> None:
+    command = json.loads(file.read_text(encoding="utf-8")).get("command", "")
+    assert not any(Path(word).is_absolute() for word in command.split())
 
 
 def test_blocks_are_written_once_and_then_stay(

@@ -175,8 +175,8 @@ def test_an_unknown_data_set_lists_the_known_ones(graphdam: Graphdam, tmp_path: 
         ),
         (
             ["--recipe", "wide", "--target-width", "4"],
-            "These settings contradict each other: target_width=(4,) needs gates, and recipe "
-            "'wide' has none: leave it out, or take another recipe.",
+            "These settings contradict each other: target_width needs gates, and recipe 'wide' "
+            "has none: leave it out, or take another recipe.",
         ),
         (["--epochs", "0"], "Setting epochs=0: input should be greater than or equal to 1."),
         (

@@ -113,8 +113,8 @@ def test_an_unknown_setting_suggests_the_near_one_and_lists_all() -> None:
         ),
         (
             {"recipe": "wide", "max_parameters": 100},
-            "These settings contradict each other: max_parameters=100 needs gates, and recipe "
-            "'wide' has none: leave it out, or take another recipe.",
+            "These settings contradict each other: max_parameters needs gates, and recipe 'wide' "
+            "has none: leave it out, or take another recipe.",
         ),
         (
             {"max_parameters": 0},
