@@ -107,9 +107,11 @@ def _draw_validation(
         label="student" if taught else "model",
     )
     # the first epochs start at chance and would flatten everything that matters
-    settled = sorted(100 * line.val for lines in seeds for line in lines)
-    low = settled[len(settled) // 8]
-    top = max(settled[-1], *(100 * (line.teacher_val or 0) for lines in seeds for line in lines))
+    curves = [[100 * line.val for lines in seeds for line in lines]]
+    if taught:
+        curves.append([100 * (line.teacher_val or 0.0) for lines in seeds for line in lines])
+    low = min(sorted(curve)[len(curve) // 8] for curve in curves)
+    top = max(map(max, curves))
     room = max(0.6, 0.12 * (top - low))
     axes.set_ylim(max(0.0, low - room), min(100.5, top + room))
     chosen = [line for line in seeds[-1] if line.epoch == epoch]
