@@ -37,7 +37,7 @@ from graphdam.training import Settings, Trainer, build_encoder, seeded
 RESULT = Path(__file__).parent / "results" / "recipe-study.json"
 SEEDS = (10, 11, 12)
 PLANETOID = ("cora", "citeseer", "pubmed")
-GRAPHS = ("cora", "citeseer", "cora geom-gcn", "citeseer geom-gcn", "digits", "photo")
+GRAPHS = ("cora", "citeseer", "citeseer geom-gcn", "digits")
 
 DESIGNS: dict[str, dict[str, Any]] = {
     "default": {},
@@ -59,6 +59,7 @@ DESIGNS: dict[str, dict[str, Any]] = {
     "features as short as they are": {"least_feature_norm": 0.0},
     "start at 32": {"start_width": 32},
     "start at 128": {"start_width": 128},
+    "closing over 40 % of the run": {"gate_end": 0.5},
     "closing over 70 % of the run": {"gate_end": 0.8},
 }
 
@@ -108,7 +109,9 @@ def study_graph(name: str, seed: int) -> Graph:
 def train_cell(name: str, design: str, seed: int) -> Cell:
     """Train one cell and score it on the nodes that were kept for that."""
     graph = study_graph(name, seed)
-    settings = Settings.of(**{"dataset": graph.name, **DESIGNS[design]})
+    # A design that fails is to be seen failing, not to hand the wide model back.
+    given = {"dataset": graph.name, "fallback_margin": 1.0, **DESIGNS[design]}
+    settings = Settings.of(**given)
     with seeded(seed, torch.device("cpu")):
         encoder = build_encoder(settings, graph)
     fit = Trainer(settings).fit(encoder, graph, seed=seed)

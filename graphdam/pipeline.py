@@ -19,6 +19,7 @@ from graphdam.errors import InexactError, RunFolderError
 from graphdam.evaluation.cost import num_parameters
 from graphdam.evaluation.latency import median_latencies
 from graphdam.files import write_atomically
+from graphdam.gates import gates_of
 from graphdam.nn import Encoder
 from graphdam.objectives import NodeClassification, prepare_graph, score_prefixes
 from graphdam.report import (
@@ -172,6 +173,7 @@ def _run_seed(
         encoder = build_encoder(settings, graph).to(graph.y.device)
     start_widths = encoder.widths
     fit = Trainer(settings, on_epoch=keep).fit(encoder, graph, seed=seed, checkpoint=checkpoint)
+    encoder = fit.encoder
     prepared = prepare_graph(encoder, graph)
     objective = NodeClassification(graph)
     compact = encoder.compact()
@@ -205,7 +207,7 @@ def _run_seed(
         seconds=fit.seconds,
         wide=wide,
         prefixes=None
-        if settings.gate is None
+        if not gates_of(encoder)
         else [
             Prefix(widths=prefix.widths, val=prefix.score)
             for prefix in score_prefixes(compact, objective, prepared)

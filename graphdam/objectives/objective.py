@@ -93,6 +93,10 @@ class Objective(nn.Module, ABC):
     def evaluate(self, outputs: Tensor, prepared: PreparedGraph, split: SplitName) -> Evaluation:
         """Score outputs of an encoder in evaluation mode on one part of the split."""
 
+    def num_scored(self, prepared: PreparedGraph, split: SplitName) -> int:
+        """How many items a score is about; the nodes of that part by default."""
+        return int(prepared.graph.mask(split).sum())
+
     @torch.no_grad()
     def score(
         self, encoder: Encoder, prepared: PreparedGraph, split: SplitName

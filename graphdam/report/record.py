@@ -60,7 +60,8 @@ class RunRecord(Frozen):
     `changed` holds the settings in which the run departs from its recipe (data set, model, seeds
     and the like apart, which have fields of their own).
     `selection` says in a sentence how the epoch was chosen and `selected_epochs` which it was.
-    `widths`, `parameters` and `multiply_adds` are those of the compact model, per seed, and
+    `widths`, `parameters` and `multiply_adds` are those of the compact model, per seed (of the wide
+    one where a run fell back to it), and
     `deviation` is the largest difference, over the seeds, between the outputs of the gated and
     of the compact model, relative to the output's scale. `seconds` are per seed. The model of
     `model_seed` is the one that the run folder holds. `latency` is measured on that model.
@@ -145,6 +146,8 @@ class RunRecord(Frozen):
     @model_validator(mode="after")
     def _widths_fit_their_start(self) -> RunRecord:
         for seed, widths in zip(self.seeds, self.widths, strict=True):
+            if self.wide is not None and widths == self.wide.widths:
+                continue  # the wide model itself was handed back
             if len(widths) != len(self.start_widths) or any(
                 width > start for width, start in zip(widths, self.start_widths, strict=True)
             ):

@@ -108,7 +108,7 @@ class Settings(BaseModel):
         0.1, ge=0, le=1, description="Share of the epochs after which the width starts to move."
     )
     gate_end: float = Field(
-        0.5, ge=0, le=1, description="Share of the epochs after which the width is final."
+        0.6, ge=0, le=1, description="Share of the epochs after which the width is final."
     )
     final_steepness: float = Field(
         31.0, ge=1, description="Steepness of the gates at the end; 1 leaves them soft."
@@ -128,7 +128,7 @@ class Settings(BaseModel):
         "the teacher's predictions tell about the nodes.",
     )
     decay_relief: float = Field(
-        0.1,
+        0.2,
         ge=0,
         lt=1,
         description="Share by which the gated model's weight decay falls an epoch as long as it "
@@ -139,6 +139,14 @@ class Settings(BaseModel):
         ge=0,
         description="Weight of a labelled node's own loss beside a teacher; imitating the teacher "
         "on a node counts 1.",
+    )
+    fallback_margin: float = Field(
+        0.02,
+        ge=0,
+        le=1,
+        description="Where the width was learnt and validation puts the gated model further below "
+        "its teacher than this (and than chance moves the score), the wide model is handed back; "
+        "1 for never.",
     )
 
     @classmethod
@@ -190,8 +198,8 @@ class Settings(BaseModel):
             )
         self._check_target()
         noise = self.dropout + self.feature_dropout
-        is_learnt = self.target_width is None and not self.limits and self.penalty_weight > 0
-        if self.teacher and is_learnt and noise == 0:
+        presses = self.learns_width and self.penalty_weight > 0
+        if self.teacher and presses and noise == 0:
             raise ValueError(
                 "dropout=0 and feature_dropout=0 leave the teacher without a spread to measure the "
                 "gated model's distance by, so the width would never shrink: set one of them, or a "
@@ -243,6 +251,11 @@ class Settings(BaseModel):
         """The most that the compact model may cost, by kind of cost."""
         given = {"parameters": self.max_parameters, "multiply_adds": self.max_multiply_adds}
         return {kind: limit for kind, limit in given.items() if limit is not None}
+
+    @property
+    def learns_width(self) -> bool:
+        """Whether neither a target nor a budget says where the widths end."""
+        return self.gate is not None and self.target_width is None and not self.limits
 
     @property
     def readout(self) -> Literal["last", "cat", "max", "lstm"] | None:

@@ -225,6 +225,19 @@ class TrainingState:
         with torch.no_grad():
             return [[round(v, 4) for v in gate.values().tolist()] for gate in self.gates]
 
+    def falls_short(self) -> bool:
+        """Whether validation puts the student clearly below its teacher.
+
+        It does not within `fallback_margin`, nor within the standard error of a share of as many
+        nodes.
+        """
+        if self.teacher is None or self.teacher.chosen is None or self.student.chosen is None:
+            return False
+        wide = self.teacher.chosen.score
+        count = self.objective.num_scored(self.prepared, "val")
+        error = math.sqrt(wide * (1 - wide) / count)
+        return wide - self.student.chosen.score > max(self.settings.fallback_margin, error)
+
     def checkpoint(self) -> Checkpoint:
         """Everything that the rest of the run depends on."""
         learners = self._learners()

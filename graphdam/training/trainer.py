@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -26,7 +26,9 @@ class Fit:
     """A finished training run.
 
     Attributes:
-        encoder: the given encoder with the parameters of its chosen epoch, in evaluation mode.
+        encoder: the given encoder with the parameters of its chosen epoch, in evaluation mode; the
+            teacher where the width was learnt and validation puts the given one clearly below it
+            (`Settings.fallback_margin`).
         teacher: likewise, or None.
         chosen: the encoder's epoch; only epochs at which the width is final are eligible.
         teacher_chosen: the teacher's own.
@@ -116,7 +118,18 @@ class Trainer:
             for each in (encoder, teacher):
                 if each is not None:
                     each.scale_inputs(scale)
-        return Fit(encoder, teacher, chosen, teacher_chosen, state.seconds, state.control.notes())
+        fit = Fit(encoder, teacher, chosen, teacher_chosen, state.seconds, state.control.notes())
+        return self._fall_back(fit) if state.falls_short() else fit
+
+    def _fall_back(self, fit: Fit) -> Fit:
+        """The teacher in place of a student that lies clearly below it, where that is allowed."""
+        short = "validation puts the gated model clearly below the wide one"
+        if not self.settings.learns_width:
+            return replace(fit, notes=[*fit.notes, f"{short}: allow it a larger width"])
+        assert fit.teacher is not None
+        assert fit.teacher_chosen is not None
+        note = f"{short}, which is therefore what you have (fallback_margin decides)"
+        return replace(fit, encoder=fit.teacher, chosen=fit.teacher_chosen, notes=[note])
 
     def _feature_scale(self, graph: Graph) -> float:
         """What features are multiplied by in training, so that an L2 penalty is not against them.

@@ -141,6 +141,23 @@ def test_other_models_leave_a_run_that_loads(
     assert accuracy_of(encoder, "test") == record.test.values[0]
 
 
+def test_a_wide_model_that_was_handed_back_is_a_run_like_any_other(
+    quick: MakeSettings, tmp_path: Path
+) -> None:
+    given = {"dataset": "sbm", "epochs": 40, "gated_lr": 1e-6, "target_width": None}
+    record = run(quick(**given, seeds=(0, 1)), tmp_path / "run")
+    assert record.wide is not None
+    assert record.widths == [record.wide.widths] * 2 == [[32], [32]]
+    assert record.test == record.wide.test
+    assert record.val == record.wide.val
+    assert record.parameters == [record.wide.parameters] * 2
+    assert record.prefixes == [[], []]
+    assert len(record.notes) == 1
+    assert record.notes[0].startswith("seeds 0, 1: ")
+    assert read_record(tmp_path / "run") == record
+    assert Encoder.from_pretrained(tmp_path / "run" / "model").widths == [32]
+
+
 def test_the_wide_recipe_has_no_wide_model_to_be_held_against(
     quick: MakeSettings, tmp_path: Path
 ) -> None:

@@ -38,6 +38,7 @@ QUICK: dict[str, Any] = {
     "brake_loss": 0.25,
     "decay_relief": 0.1,
     "task_weight": 1.0,
+    "fallback_margin": 1.0,
 }
 
 

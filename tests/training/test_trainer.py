@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from training_runs import CPU, outputs_of, start, train
 
 from graphdam.compaction import deviation
 from graphdam.data import Graph
-from graphdam.data.graph import SplitName
+from graphdam.data.graph import Split, SplitName
 from graphdam.gates import DAMGate, open_channels
 from graphdam.objectives import Evaluation, NodeClassification, PreparedGraph, prepare_graph
 from graphdam.training import (
@@ -22,6 +23,7 @@ from graphdam.training import (
     build_wide,
     seeded,
 )
+from graphdam.training.state import Chosen, TrainingState
 
 MakeSettings = Callable[..., Settings]
 
@@ -293,6 +295,64 @@ def test_the_brake_keeps_a_student_wide_that_its_teacher_has_left_behind(
     assert held.encoder.widths[0] > 2
     assert lines[0].penalty == 100.0  # nothing has been observed before the first epoch
     assert all(line.penalty == -100.0 for line in lines[1:72])
+
+
+# Falling back to the wide model
+
+
+UNTAUGHT: dict[str, Any] = {"epochs": 40, "gated_lr": 1e-6, "fallback_margin": 0.02}
+"""A student that stays as it was drawn, beside a teacher that learns."""
+
+
+def test_a_student_clearly_below_its_teacher_is_not_what_is_handed_back(
+    quick: MakeSettings, sbm: Graph
+) -> None:
+    fit, _ = train(quick(**UNTAUGHT), sbm)
+    assert fit.encoder is fit.teacher
+    assert fit.chosen == fit.teacher_chosen
+    assert fit.encoder.widths == fit.encoder.compact().widths == [32]
+    assert len(fit.notes) == 1
+    assert "clearly below the wide one, which is therefore what you have" in fit.notes[0]
+    kept, _ = train(quick(**{**UNTAUGHT, "fallback_margin": 1.0}), sbm)
+    assert kept.encoder.widths != [32]
+    assert kept.chosen.score < fit.chosen.score - 0.2
+
+
+@pytest.mark.parametrize("limit", [{"target_width": (4,)}, {"max_parameters": 10_000}])
+def test_a_width_that_was_asked_for_is_kept_with_a_note(
+    quick: MakeSettings, sbm: Graph, limit: dict[str, Any]
+) -> None:
+    fit, _ = train(quick(**UNTAUGHT, **limit), sbm)
+    assert fit.encoder.widths[0] <= 16
+    assert "clearly below the wide one: allow it a larger width" in fit.notes[-1]
+
+
+@pytest.mark.parametrize(
+    ("student", "wide", "margin", "short"),
+    [
+        (0.78, 0.81, 0.02, True),
+        (0.78, 0.81, 0.05, False),  # within the margin
+        (0.80, 0.81, 0.00, False),  # within the error of 0.0196 that 400 nodes leave
+        (0.785, 0.81, 0.00, True),
+        (0.85, 0.81, 0.00, False),
+    ],
+)
+def test_falling_short_is_beyond_the_margin_and_beyond_chance(
+    quick: MakeSettings, sbm: Graph, student: float, wide: float, margin: float, short: bool
+) -> None:
+    settings = quick(fallback_margin=margin)
+    val = torch.zeros(sbm.num_nodes, dtype=torch.bool)
+    val[:400] = True
+    graph = replace(sbm, splits=(Split(~val, val, ~val),), split_index=0)
+    objective = NodeClassification(graph)
+    encoder, teacher = start(settings, graph), build_wide(settings, graph)
+    state = TrainingState(
+        settings, encoder, teacher, objective, prepare_graph(encoder, graph), seed=0
+    )
+    assert not state.falls_short()  # nothing has been chosen yet
+    assert state.teacher is not None
+    state.student.chosen, state.teacher.chosen = Chosen(3, student, 1.0), Chosen(2, wide, 1.0)
+    assert state.falls_short() is short
 
 
 # The teacher, and doing without
