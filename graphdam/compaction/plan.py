@@ -179,7 +179,7 @@ def _channels(
     if gate is None:
         return kept, None
     with torch.no_grad():
-        return kept, gate.values().double().cpu()
+        return kept, gate.final_values().double().cpu()
 
 
 def _repeat_columns(kept: Tensor, group: ChannelGroup) -> Tensor:

@@ -159,7 +159,7 @@ def _(layer: GATConv | GATv2Conv, keep: Tensor, scale: Tensor | None = None) -> 
         of_rows = factor
         if isinstance(linear, GatedLinear):
             with torch.no_grad():
-                of_rows = factor * linear.gate.values().double().cpu()[per_head]
+                of_rows = factor * linear.gate.final_values().double().cpu()[per_head]
             linear = linear.linear
         setattr(new, name, slice_out(linear, rows, of_rows.repeat(heads)))
     if getattr(layer, "share_weights", False):

@@ -50,9 +50,10 @@ class ConvStack(nn.Module, ABC):
         norm_kwargs: arguments of the norm.
         jk: jumping knowledge: None, "last", "cat", "max" or "lstm"; "max" and "lstm" tie the
             hidden layers to one shared gate.
-        gate: None for a plain encoder, "dam" for a DAM gate on every hidden layer.
+        gate: None for a plain encoder; the gate on every hidden layer: "dam" (`DAMGate`), "l1"
+            (`L1Gate`) or "l0" (`HardConcreteGate`).
         gate_output: gate the output embedding too.
-        gate_kwargs: arguments of the gates, see `graphdam.gates.DAMGate`.
+        gate_kwargs: arguments of the gates, see their classes in `graphdam.gates`.
         output_is_embedding: whether `embed` returns the output; by default, if `out_channels` is
             None or `gate_output` is set. Otherwise the output is a classifier's, and `embed`
             returns what the last layer reads.
@@ -333,6 +334,8 @@ class ConvStack(nn.Module, ABC):
                     "A prepared adjacency holds the edge weights already: give them to prepare()."
                 )
 
+        for gate in self.gates:
+            gate.draw_sample()  # type: ignore[operator]
         hidden: list[Tensor] = []
         h: Any = x
         for layer in range(self.num_layers):

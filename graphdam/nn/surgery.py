@@ -10,8 +10,15 @@ from torch import Tensor, nn
 from torch_geometric.nn import models as stock
 
 import graphdam.nn.slicing  # noqa: F401  (registers the rules of graph layers)
-from graphdam.compaction import CompactionPlan, apply_plan, num_outputs, plan_compaction
+from graphdam.compaction import (
+    ChannelGroup,
+    CompactionPlan,
+    apply_plan,
+    num_outputs,
+    plan_compaction,
+)
 from graphdam.errors import SettingsError
+from graphdam.gates import Gate
 from graphdam.nn.stack import ConvStack
 
 StackType = TypeVar("StackType", bound=ConvStack)
@@ -49,7 +56,7 @@ def compact(encoder: StackType, keep: Mapping[str, Tensor] | None = None) -> Sta
 
 
 def truncate(encoder: StackType, width: int | Sequence[int]) -> StackType:
-    """A plain encoder that keeps the first channels of every layer.
+    """A plain encoder that keeps the most important channels of every layer.
 
     Raises:
         SettingsError: a width below 1 or above the present one, or another number of them.
@@ -71,8 +78,16 @@ def truncate(encoder: StackType, width: int | Sequence[int]) -> StackType:
                 f"A layer with {group.repeats} heads side by side can only be cut to a multiple "
                 f"of {group.repeats} channels; received {new}."
             )
-        keep[group.name] = torch.arange(new // group.repeats)
+        keep[group.name] = _ranking(encoder, group)[: new // group.repeats]
     return compact(encoder, keep)
+
+
+def _ranking(encoder: ConvStack, group: ChannelGroup) -> Tensor:
+    """A group's channels, the most important first; without a gate in the order they stand."""
+    if group.gate is None:
+        return torch.arange(group.num_channels)
+    gate: Gate = encoder.get_submodule(group.gate)  # type: ignore[assignment]
+    return gate.ranking()
 
 
 def _widths_by_group(encoder: ConvStack, wanted: Sequence[int]) -> list[int]:
