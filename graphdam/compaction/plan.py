@@ -94,13 +94,14 @@ def plan_compaction(
             gates.append(group.gate)
         columns = _repeat_columns(kept, group)
         factors = None if values is None else values[kept].repeat(group.repeats)
-        last = not group.consumers
+        # Where nothing reads the channels, the last to write them takes the factors.
+        own = None if group.consumers else factors
         for path in group.producers:
             side = outputs.setdefault(path, _Side(_outputs_of(model, path, group)))
-            side.replace(0, group, columns, factors if last else None)
+            side.replace(0, group, columns, None if group.followers else own)
         for path in group.followers:
             outputs[path] = _Side(group.num_channels * group.repeats)
-            outputs[path].replace(0, group, columns, None)
+            outputs[path].replace(0, group, columns, own)
         for consumer in group.consumers:
             layer = _layer(model, consumer.layer, group)
             side = inputs.setdefault(consumer.layer, _Side(num_inputs(layer)))

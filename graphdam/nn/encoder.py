@@ -39,7 +39,7 @@ class Encoder(ConvStack):
     ) -> Tensor:
         """One layer's output for the first `batch_size` nodes, as `forward` computes it."""
         h = self._conv(layer, x, edge_index, None, None)[:batch_size]
-        if layer < self.num_layers - 1 or self.jk_mode is not None:
+        if self._is_finished(layer):
             h = self._finish_layer(layer, h)
         if layer < self.num_layers - 1:
             return h

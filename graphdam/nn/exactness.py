@@ -81,6 +81,28 @@ def check_activation(act: Callable[[Tensor], Tensor] | None, num_channels: int) 
         )
 
 
+def check_homogeneous(act: Callable[[Tensor], Tensor] | None) -> None:
+    r"""Refuse an activation with :math:`\sigma(g x) \ne g \, \sigma(x)` for some g > 0.
+
+    Where no layer reads what is gated, the gate's values go into the layer that writes it, and so
+    through the activation. The activation itself is asked.
+
+    Raises:
+        InexactError: with the activation's name and what works instead.
+    """
+    if act is None:
+        return
+    x = torch.linspace(-4, 4, 33).unsqueeze(1)
+    with torch.no_grad():
+        if torch.allclose(act(0.25 * x), 0.25 * act(x), rtol=1e-6, atol=1e-6):
+            return
+    name = type(act).__name__ if isinstance(act, nn.Module) else getattr(act, "__name__", str(act))
+    raise InexactError(
+        f"act '{name}' at the output does not take a gate's values through, so they could not be "
+        f"folded into the layer below: use 'relu', 'leaky_relu' or 'prelu', or act_output=False."
+    )
+
+
 def check_aggregation(aggr: object) -> None:
     """Refuse an aggregation that a gate's value cannot be moved across.
 

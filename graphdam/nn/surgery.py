@@ -112,6 +112,8 @@ def to_pyg(encoder: ConvStack) -> nn.Module:
             hidden layers, which the stock model cannot be told.
     """
     small = compact(encoder)
+    if small.act_output:
+        small = _with_identity_readout(small)
     widest = max(small.hidden_channels, default=small.out_channels)
     if small.jk_mode == "lstm":
         widest = max(widest, 2)  # PyG sizes the LSTM by it, and refuses the size 0
@@ -124,7 +126,14 @@ def to_pyg(encoder: ConvStack) -> nn.Module:
             )
         config["out_channels"] = small.out_channels
     padded = _pad(small, type(encoder)(**config))
-    for name in ("gate", "gate_output", "gate_kwargs", "output_is_embedding", "lstm_channels"):
+    for name in (
+        "gate",
+        "gate_output",
+        "act_output",
+        "gate_kwargs",
+        "output_is_embedding",
+        "lstm_channels",
+    ):
         del config[name]
     model: nn.Module = getattr(stock, type(encoder).__name__)(**config)
     if small.jk_mode == "lstm":
@@ -133,6 +142,23 @@ def to_pyg(encoder: ConvStack) -> nn.Module:
     model.to(device=first.device, dtype=first.dtype)
     model.load_state_dict(padded.state_dict())
     return model.train(encoder.training)
+
+
+@torch.no_grad()
+def _with_identity_readout(encoder: StackType) -> StackType:
+    """The same function with a last linear layer that changes nothing.
+
+    PyG's stock models apply norm and activation after the last convolution if such a layer reads
+    it (`jk="last"`), and not otherwise.
+    """
+    config = {**encoder.config, "act_output": False, "jk": "last", "out_channels": None}
+    read = type(encoder)(**config)
+    first = next(encoder.parameters())
+    read.to(device=first.device, dtype=first.dtype)
+    eye = torch.eye(encoder.out_channels, dtype=first.dtype, device=first.device)
+    bias = torch.zeros_like(eye[0])
+    read.load_state_dict({**encoder.state_dict(), "lin.weight": eye, "lin.bias": bias})
+    return read.train(encoder.training)
 
 
 @torch.no_grad()

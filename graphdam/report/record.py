@@ -34,6 +34,7 @@ class WideReference(Frozen):
     widths: list[Width]
     val: Scores
     test: Scores
+    further: dict[str, Scores] = Field(default_factory=dict)
     parameters: Count
     multiply_adds: Count
 
@@ -65,6 +66,7 @@ class RunRecord(Frozen):
     `deviation` is the largest difference, over the seeds, between the outputs of the gated and
     of the compact model, relative to the output's scale. `seconds` are per seed. The model of
     `model_seed` is the one that the run folder holds. `latency` is measured on that model.
+    `further` holds other scores of the test part by name (macro-F1, average precision).
     `prefixes` says, per seed, what the compact model cut to its first channels scores on
     validation, from the narrowest prefix to the model itself; without gates there are none.
     """
@@ -88,6 +90,7 @@ class RunRecord(Frozen):
     wide: WideReference | None
     start_widths: list[Width]
     widths: list[list[Width]]
+    further: dict[str, Scores] = Field(default_factory=dict)
     prefixes: list[list[Prefix]] | None = None
     parameters: list[Count]
     multiply_adds: list[Count]

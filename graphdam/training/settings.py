@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from graphdam.errors import SettingsError, unknown_choice
-from graphdam.training.recipes import RECIPES
+from graphdam.training.recipes import OBJECTIVES, RECIPES, defaults_of
 
 REACH = 6.0
 """How far an offset can move while the width does: its range, 5, and some for the brake."""
@@ -42,8 +42,16 @@ class Settings(BaseModel):
     )
 
     model: Literal["gcn", "graphsage", "gat"] = Field("gcn", description="The encoder.")
-    objective: Literal["node-classification"] = Field(
-        "node-classification", description="What the encoder is trained to do."
+    objective: Literal["node-classification", "dgi", "grace", "bgrl", "gae", "vgae"] = Field(
+        "node-classification",
+        description="What the encoder is trained to do; without labels: dgi, grace, bgrl (probed), "
+        "gae, vgae (links).",
+    )
+    embedding_channels: int | None = Field(
+        None,
+        ge=1,
+        description="Width of the wide model's embedding, where the objective learns one; None for "
+        "the hidden width.",
     )
     hidden_channels: int = Field(256, ge=1, description="Hidden width of the wide model.")
     num_layers: int = Field(2, ge=1, description="Number of graph convolutions.")
@@ -154,11 +162,14 @@ class Settings(BaseModel):
         """A recipe's settings with some replaced."""
         if recipe not in RECIPES:
             raise SettingsError(unknown_choice("recipe", recipe, RECIPES))
+        objective = given.get("objective", "node-classification")
+        if objective not in OBJECTIVES:
+            raise SettingsError(unknown_choice("objective", objective, OBJECTIVES))
         unknown = [name for name in given if name not in cls.model_fields]
         if unknown:
             raise SettingsError(unknown_choice("setting", unknown[0], cls.model_fields))
         try:
-            return cls(**{**RECIPES[recipe].settings, **given, "recipe": recipe})
+            return cls(**{**defaults_of(recipe, objective), **given, "recipe": recipe})
         except ValidationError as error:
             raise SettingsError(_sentence(error)) from None
 
@@ -199,7 +210,7 @@ class Settings(BaseModel):
         self._check_target()
         noise = self.dropout + self.feature_dropout
         presses = self.learns_width and self.penalty_weight > 0
-        if self.teacher and presses and noise == 0:
+        if self.teacher and presses and noise == 0 and not self.learns_embedding:
             raise ValueError(
                 "dropout=0 and feature_dropout=0 leave the teacher without a spread to measure the "
                 "gated model's distance by, so the width would never shrink: set one of them, or a "
@@ -241,7 +252,7 @@ class Settings(BaseModel):
 
     def changed(self) -> dict[str, Any]:
         """The settings that depart from the recipe, those that say where and on what apart."""
-        recipe = Settings.of(self.recipe).model_dump(mode="json")
+        recipe = Settings.of(self.recipe, objective=self.objective).model_dump(mode="json")
         apart = {"recipe", "dataset", "split", "seeds", "device", "threads", "model", "objective"}
         now = self.model_dump(mode="json")
         return {name: now[name] for name in now if name not in apart and now[name] != recipe[name]}
@@ -258,13 +269,25 @@ class Settings(BaseModel):
         return self.gate is not None and self.target_width is None and not self.limits
 
     @property
+    def learns_embedding(self) -> bool:
+        """Whether the encoder's output is an embedding, which is gated like a hidden layer."""
+        return self.objective != "node-classification"
+
+    @property
+    def embedding_width(self) -> int:
+        """Width of the wide model's embedding, where the objective learns one."""
+        return self.embedding_channels or self.hidden_channels
+
+    @property
     def readout(self) -> Literal["last", "cat", "max", "lstm"] | None:
         """Jumping knowledge, or the plain linear layer that reads a gated embedding."""
         return "last" if self.gate_output and self.jk is None else self.jk
 
     @property
     def num_hidden(self) -> int:
-        """Hidden layers, each with a width of its own."""
+        """Layers with a width of their own; an embedding that is learnt is one of them."""
+        if self.learns_embedding:
+            return self.num_layers
         return self.num_layers if self.readout is not None else self.num_layers - 1
 
 
