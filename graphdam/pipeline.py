@@ -155,10 +155,11 @@ def run(
 
 
 def _refuse_unbuildable(settings: Settings, graph: Graph) -> None:
-    """Meet the errors of settings that fit no encoder before a folder is made."""
+    """Meet the errors of settings that do not fit the graph before a folder is made."""
     with seeded(0, graph.y.device):
         encoder = build_encoder(settings, graph)
-        WidthControl(settings, encoder, prepare_graph(encoder, graph))
+        objective = build_objective(settings, graph, encoder, seed=settings.seeds[0])
+        WidthControl(settings, encoder, prepare_graph(encoder, objective.training_graph(graph)))
         if settings.teacher:
             build_wide(settings, graph)
 
@@ -297,7 +298,7 @@ def _record(
         split=graph.split_name,
         model=settings.model,
         objective=settings.objective,
-        recipe=settings.recipe,  # type: ignore[arg-type]
+        recipe=settings.recipe,
         gate=settings.gate,
         changed=settings.changed(),
         seeds=list(settings.seeds),

@@ -80,7 +80,8 @@ def plan_compaction(
 
     Raises:
         InexactError: a group would lose all its channels, a path of it names no layer or no
-            gate, or a layer has no rule or other channels than the group says.
+            gate, a layer has no rule or other channels than the group says, or a gate's values
+            would have to go into one of several followers.
     """
     chosen = dict(keep or {})
     outputs: dict[str, _Side] = {}
@@ -96,6 +97,12 @@ def plan_compaction(
         factors = None if values is None else values[kept].repeat(group.repeats)
         # Where nothing reads the channels, the last to write them takes the factors.
         own = None if group.consumers else factors
+        if own is not None and len(group.followers) > 1:
+            raise InexactError(
+                f"Group '{group.name}' has no consumers and {len(group.followers)} followers "
+                f"({', '.join(group.followers)}), and which of them takes the gate's values cannot "
+                f"be told: gate the output where one norm alone writes it, or name what reads it."
+            )
         for path in group.producers:
             side = outputs.setdefault(path, _Side(_outputs_of(model, path, group)))
             side.replace(0, group, columns, None if group.followers else own)

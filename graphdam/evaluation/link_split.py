@@ -38,6 +38,36 @@ class LinkSplit:
     test: HeldOut
 
 
+class FreePairs:
+    """The pairs of two nodes that no link joins, counted through without being written out.
+
+    Args:
+        links: int64 [2, E], every unordered linked pair once.
+        num_nodes: N.
+
+    >>> free = FreePairs(torch.tensor([[0, 1], [1, 2]]), num_nodes=4)
+    >>> len(free), free.at(torch.arange(4)).t().tolist()
+    (4, [[0, 2], [0, 3], [1, 3], [2, 3]])
+    """
+
+    def __init__(self, links: Tensor, num_nodes: int) -> None:
+        taken = _number(links).sort().values
+        # free pair number r comes after all links that have at most r free pairs before them
+        self._free_before = taken - torch.arange(len(taken), device=links.device)
+        nodes = torch.arange(num_nodes, device=links.device)
+        self._first_of_larger = nodes * (nodes - 1) // 2
+        self._num_pairs = num_nodes * (num_nodes - 1) // 2 - len(taken)
+
+    def __len__(self) -> int:
+        return self._num_pairs
+
+    def at(self, rank: Tensor) -> Tensor:
+        """The pairs of these numbers, from 0 on, the smaller node above: int64 [2, len(rank)]."""
+        number = rank + torch.searchsorted(self._free_before, rank, right=True)
+        larger = torch.searchsorted(self._first_of_larger, number, right=True) - 1
+        return torch.stack([number - self._first_of_larger[larger], larger])
+
+
 def split_links(graph: Graph, *, val: float = 0.05, test: float = 0.1, seed: int) -> LinkSplit:
     """Hold out links of an undirected graph, and draw as many pairs that are no links.
 
@@ -126,25 +156,14 @@ def _number(pairs: Tensor) -> Tensor:
     return larger * (larger - 1) // 2 + smaller
 
 
-def _pairs(numbers: Tensor, num_nodes: int) -> Tensor:
-    """The pairs that `_number` gives these numbers."""
-    nodes = torch.arange(num_nodes)
-    first = nodes * (nodes - 1) // 2
-    larger = torch.searchsorted(first, numbers, right=True) - 1
-    return torch.stack([numbers - first[larger], larger])
-
-
 def _non_links(graph: Graph, links: Tensor, count: int, seed: int) -> Tensor:
     """Distinct pairs without a link, [2, count]."""
-    num_free = graph.num_nodes * (graph.num_nodes - 1) // 2 - links.size(1)
-    if num_free < count:
+    free = FreePairs(links, graph.num_nodes)
+    if len(free) < count:
         raise DataError(
-            f"Graph '{graph.name}' has {num_free} pairs of nodes without a link, but {count} are"
+            f"Graph '{graph.name}' has {len(free)} pairs of nodes without a link, but {count} are"
             " needed, as many as links are held out; give smaller shares."
         )
     # numpy draws without repetition from any range, without writing the range out
-    rank = torch.from_numpy(np.random.default_rng(seed).choice(num_free, count, replace=False))
-    taken = _number(links).sort().values
-    # free pair number r comes after all links that have at most r free pairs before them
-    free_before = taken - torch.arange(len(taken))
-    return _pairs(rank + torch.searchsorted(free_before, rank, right=True), graph.num_nodes)
+    rank = np.random.default_rng(seed).choice(len(free), count, replace=False)
+    return free.at(torch.from_numpy(rank))

@@ -19,6 +19,7 @@ from torch_geometric.nn.norm import (
 )
 
 from graphdam.compaction import (
+    absorbs_nothing,
     mixing_norm,
     num_inputs,
     num_outputs,
@@ -200,6 +201,8 @@ def _(layer: BatchNorm, keep: Tensor, scale: Tensor | None = None) -> BatchNorm:
 def _(
     layer: GraphNorm | InstanceNorm, keep: Tensor, scale: Tensor | None = None
 ) -> GraphNorm | InstanceNorm:
+    if scale is not None and getattr(layer, "weight", None) is None:
+        raise InexactError(absorbs_nothing(layer))
     new = shallow(layer)
     for name, parameter in layer.named_parameters(recurse=False):
         factor = scale if name in ("weight", "bias") else None
@@ -214,6 +217,8 @@ def _(
 @slice_out.register(GraphSizeNorm)
 @slice_out.register(MeanSubtractionNorm)
 def _(layer: nn.Module, keep: Tensor, scale: Tensor | None = None) -> nn.Module:
+    if scale is not None:
+        raise InexactError(absorbs_nothing(layer))
     return layer
 
 

@@ -17,7 +17,12 @@ from graphdam.data.dropout import Dropout
 from graphdam.errors import SettingsError
 from graphdam.gates import Gate
 from graphdam.nn.adjacency import Adjacency, edge_list
-from graphdam.nn.exactness import check_activation, check_homogeneous, check_norm
+from graphdam.nn.exactness import (
+    check_absorbs,
+    check_activation,
+    check_homogeneous,
+    check_norm,
+)
 from graphdam.nn.gating import make_gate
 from graphdam.nn.layers import (
     hidden_widths,
@@ -54,7 +59,8 @@ class ConvStack(nn.Module, ABC):
             (`L1Gate`) or "l0" (`HardConcreteGate`).
         gate_output: gate the output embedding too.
         act_output: norm and activation after the last convolution too, where what it writes is an
-            embedding. A gate on it needs an activation that takes factors through (relu, prelu).
+            embedding. A gate on it needs an activation that takes factors through (relu, prelu),
+            and a norm with weights that take them (batch_norm), or none.
         gate_kwargs: arguments of the gates, see their classes in `graphdam.gates`.
         output_is_embedding: whether `embed` returns the output; by default, if `out_channels` is
             None or `gate_output` is set. Otherwise the output is a classifier's, and `embed`
@@ -125,7 +131,8 @@ class ConvStack(nn.Module, ABC):
                 f"in_channels must be the number of features of a node, at least 1; received "
                 f"{in_channels!r}. Lazy (-1) and bipartite inputs are not supported."
             )
-        if act_output and (jk is not None or not output_is_embedding):
+        written_by_conv = jk is None and out_channels is None
+        if act_output and not (written_by_conv and output_is_embedding):
             raise SettingsError(
                 "act_output=True is for an embedding that the last convolution writes: leave jk "
                 "and out_channels out."
@@ -183,6 +190,7 @@ class ConvStack(nn.Module, ABC):
                     check_activation(self.act, group.num_channels)
                 if is_output and self.act_output:
                     check_homogeneous(self.act)
+                    check_absorbs(self.norms[layer], group.num_channels * group.repeats)
                 if not is_output:
                     self.gate_of_layer[layer] = index
                 self.gate_conv(self.conv(layer), gate)

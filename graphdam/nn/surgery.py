@@ -151,11 +151,12 @@ def _with_identity_readout(encoder: StackType) -> StackType:
     PyG's stock models apply norm and activation after the last convolution if such a layer reads
     it (`jk="last"`), and not otherwise.
     """
-    config = {**encoder.config, "act_output": False, "jk": "last", "out_channels": None}
+    width = encoder.out_channels
+    config = {**encoder.config, "act_output": False, "jk": "last", "out_channels": width}
     read = type(encoder)(**config)
     first = next(encoder.parameters())
     read.to(device=first.device, dtype=first.dtype)
-    eye = torch.eye(encoder.out_channels, dtype=first.dtype, device=first.device)
+    eye = torch.eye(width, dtype=first.dtype, device=first.device)
     bias = torch.zeros_like(eye[0])
     read.load_state_dict({**encoder.state_dict(), "lin.weight": eye, "lin.bias": bias})
     return read.train(encoder.training)

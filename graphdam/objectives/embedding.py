@@ -6,17 +6,17 @@ from abc import abstractmethod
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from graphdam.data import Graph
 from graphdam.data.graph import SplitName
+from graphdam.errors import SettingsError
 from graphdam.evaluation.probe import linear_probe
 from graphdam.evaluation.ridge import ridge_scores
 from graphdam.evaluation.roc_auc_probe import roc_auc_probe
 from graphdam.evaluation.scores import accuracy, mean_roc_auc
 from graphdam.nn import Encoder
 from graphdam.objectives.objective import Evaluation, Objective, PreparedGraph
-
 
 RIDGE = 1e-3
 """Added to the squares of an embedding's columns, as a share of their mean."""
@@ -25,32 +25,20 @@ RIDGE = 1e-3
 class EmbeddingObjective(Objective):
     r"""An objective whose encoder's output is an embedding Z, learnt without labels.
 
-    A student reconstructs the embedding T of its teacher through a linear decoder, which is dropped
-    at the end:
-
-    .. math::
-        \frac{\lVert Z A + b - T \rVert_F^2}{\lVert T - \bar t \rVert_F^2}
-
-    with the mean row :math:`\bar t`: the share of the teacher's variance that is missed.
-
-    Epochs are compared by a ridge regression on the labelled nodes (`ridge_scores`), results are
-    reported by `linear_probe`: labels decide nothing but which epoch is kept.
+    A student is to explain the embedding of its teacher through the best linear decoder: see
+    `missed_variance`. A score on a part of the split is what a probe fitted on the training nodes
+    scores there: epochs are compared by a ridge regression (`ridge_scores`), results are reported
+    by `linear_probe` or, for yes-or-no labels, `roc_auc_probe`. Labels decide nothing but which
+    epoch is kept.
 
     Args:
         graph: labels and splits.
-        encoder: what is to be trained; its output is the embedding.
-        taught_channels: width of the teacher's embedding, where there is a teacher.
     """
 
-    def __init__(
-        self, graph: Graph, encoder: Encoder, *, taught_channels: int | None = None
-    ) -> None:
+    def __init__(self, graph: Graph) -> None:
         super().__init__()
         self.graph = graph
         self.metric = graph.metric
-        self.decoder: nn.Linear | None = None
-        if taught_channels is not None:
-            self.decoder = nn.Linear(encoder.out_channels, taught_channels)
 
     @abstractmethod
     def for_teacher(self, teacher: Encoder) -> Objective:
@@ -77,12 +65,20 @@ class EmbeddingObjective(Objective):
             return Evaluation(mean_roc_auc(scores[:, 1:], y.view(-1, 1)), loss)
         return Evaluation(accuracy(scores, y), loss)
 
-    @torch.no_grad()
     def score(
         self, encoder: Encoder, prepared: PreparedGraph, split: SplitName
     ) -> dict[str, float]:
-        """What a linear probe of the embedding scores on validation or test."""
-        z = self.outputs(encoder.eval(), prepared)
+        """What a linear probe of the embedding scores on validation or test.
+
+        Raises:
+            SettingsError: the training nodes are asked for, which the probe is fitted on.
+        """
+        if split == "train":
+            raise SettingsError(
+                "A probe is fitted on the training nodes, so it has no score there: ask for 'val' "
+                "or 'test'."
+            )
+        z = self.quiet_outputs(encoder, prepared)
         graph = prepared.graph
         masks = graph.splits[graph.split_index]._asdict()
         if graph.task != "multiclass":
@@ -95,11 +91,34 @@ class EmbeddingObjective(Objective):
 
 
 def missed_variance(z: Tensor, taught: Tensor) -> Tensor:
-    """See `EmbeddingObjective`; the gradient is that at the best decoder, which is held fixed."""
+    r"""The share of a teacher's variance that no linear map of a student's embedding explains.
+
+    .. math::
+        \frac{\lVert Z A - T \rVert_F^2}{\lVert T \rVert_F^2}, \qquad
+        A = (Z^\top Z + \rho I)^{-1} Z^\top T, \qquad
+        \rho = 10^{-3} \cdot \frac{1}{D} \lVert Z \rVert_F^2
+
+    with the embeddings Z [N, D] of the student and T of its teacher, both less their mean rows. The
+    decoder A is the best one but for the ridge, which keeps it finite where columns are closed or
+    alike. It is found anew at every call and held fixed by the gradient: where a decoder is the
+    best, moving it contributes nothing.
+
+    Never less than what the first D principal components of T miss, since Z A has no larger rank;
+    1 for an embedding that says nothing; the same for every multiple of Z.
+
+    Args:
+        z: the student's embedding [N, D].
+        taught: the teacher's [N, D'], without gradient.
+
+    >>> taught = torch.tensor([[1.0, 2.0], [-1.0, 0.0], [0.0, 1.0]])
+    >>> float(missed_variance(torch.ones(3, 1), taught))
+    1.0
+    """
     z, taught = z - z.mean(0), taught - taught.mean(0)
     with torch.no_grad():
         gram = z.t() @ z
         gram.diagonal().add_(RIDGE * gram.diagonal().mean() + torch.finfo(gram.dtype).tiny)
         decoder = torch.linalg.solve(gram, z.t() @ taught)
         variance = taught.square().sum().clamp(min=torch.finfo(gram.dtype).tiny)
-    return (z @ decoder - taught).square().sum() / variance
+    missed: Tensor = (z @ decoder - taught).square().sum() / variance
+    return missed

@@ -25,13 +25,12 @@ class DeepGraphInfomax(EmbeddingObjective):
     `torch_geometric.nn.DeepGraphInfomax`; the paper has their mean.
 
     Args:
-        graph: see `EmbeddingObjective`, as for the other arguments.
+        graph: labels and splits.
+        encoder: what is to be trained: as wide as its output is W.
     """
 
-    def __init__(
-        self, graph: Graph, encoder: Encoder, *, taught_channels: int | None = None
-    ) -> None:
-        super().__init__(graph, encoder, taught_channels=taught_channels)
+    def __init__(self, graph: Graph, encoder: Encoder) -> None:
+        super().__init__(graph)
         self.weight = nn.Parameter(torch.empty(encoder.out_channels, encoder.out_channels))
         bound = encoder.out_channels**-0.5
         nn.init.uniform_(self.weight, -bound, bound)

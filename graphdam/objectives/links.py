@@ -10,35 +10,39 @@ from torch import Tensor, nn
 
 from graphdam.data import Graph
 from graphdam.data.graph import SplitName
-from graphdam.evaluation.link_split import HeldOut, LinkSplit
+from graphdam.evaluation.link_split import FreePairs, HeldOut, LinkSplit
 from graphdam.evaluation.links import link_scores
 from graphdam.nn import Encoder
 from graphdam.objectives.objective import Evaluation, Objective, PreparedGraph
+
+FIRST_LOG_DEVIATION = -2.0
+"""About where the log of a posterior's deviation begins: at 0 the noise would drown the small means
+that a fresh encoder writes, the more the wider it is, and the posterior could stay the prior."""
 
 LARGEST_LOG_DEVIATION = 10.0
 """Of the log of a posterior's deviation, so that its exponential stays finite."""
 
 
 class Pairs:
-    """Linked pairs of the training graph, and as many random ones, drawn afresh every epoch.
+    """Linked pairs of the training graph, and as many others, drawn afresh every epoch.
 
-    Random pairs are taken for unlinked ones. In a graph with N nodes and E links, a share of about
-    2 E / N² of them is not.
+    The others are uniform among the pairs of two nodes that the training graph does not link:
+    held-out links may be among them, since nothing in training may know of these.
 
     Args:
-        edge_index: int64 [2, E], both directions of every link; self-loops are left out.
+        edge_index: int64 [2, 2 E], both directions of every link; self-loops are left out.
         num_nodes: N.
     """
 
     def __init__(self, edge_index: Tensor, num_nodes: int) -> None:
         self.links = edge_index[:, edge_index[0] < edge_index[1]]
-        self.num_nodes = num_nodes
-        self.others = self.links
+        self.free = FreePairs(self.links, num_nodes)
+        self.draw()
 
     def draw(self) -> None:
-        self.others = torch.randint(
-            self.num_nodes, tuple(self.links.shape), device=self.links.device
-        )
+        """Other pairs without a link."""
+        count, device = self.links.size(1), self.links.device
+        self.others = self.free.at(torch.randint(len(self.free), (count,), device=device))
 
     def logits(self, z: Tensor) -> Tensor:
         """The inner products of the linked pairs, then those of the others: [2 E]."""
@@ -54,7 +58,7 @@ class LinkReconstruction(Objective):
         L = -\frac1E \sum_{(i, j) \in E} \log \sigma(z_i^\top z_j)
             - \frac1E \sum_{(i, j) \in R} \log(1 - \sigma(z_i^\top z_j))
 
-    over the links E of the training graph and as many random pairs R. VGAE draws
+    over the links E of the training graph and as many random pairs R without a link. VGAE draws
     :math:`z_i = \mu_i + \sigma_i \odot \epsilon` with the encoder's output :math:`\mu` and adds
 
     .. math::
@@ -65,8 +69,9 @@ class LinkReconstruction(Objective):
     are linked, without a decoder.
 
     Departures: :math:`\log \sigma_i` is a linear map of :math:`\mu_i`, where the paper gives it a
-    convolution of its own, so that one encoder with one output serves both objectives; random
-    pairs are not checked for links; the sums are means.
+    convolution of its own, so that one encoder with one output serves both objectives, and begins
+    near -2; the sums run over the links and as many other pairs, not over all N² pairs, and are
+    means.
 
     Args:
         split: the links to learn from and those held out.
@@ -82,6 +87,7 @@ class LinkReconstruction(Objective):
         self.log_deviation: nn.Linear | None = None
         if variational is not None:
             self.log_deviation = nn.Linear(variational.out_channels, variational.out_channels)
+            nn.init.constant_(self.log_deviation.bias, FIRST_LOG_DEVIATION)
 
     def for_teacher(self, teacher: Encoder) -> Objective:
         if self.log_deviation is None:
@@ -128,12 +134,11 @@ class LinkReconstruction(Objective):
         auc = link_scores(outputs, *held_out).auc
         return Evaluation(auc, float(_reconstruction(logits)))
 
-    @torch.no_grad()
     def score(
         self, encoder: Encoder, prepared: PreparedGraph, split: SplitName
     ) -> dict[str, float]:
         """Area under the ROC curve, and average precision, of the held-out links."""
-        found = link_scores(self.outputs(encoder.eval(), prepared), *self._held_out(split))
+        found = link_scores(self.quiet_outputs(encoder, prepared), *self._held_out(split))
         return {"auc": found.auc, "average_precision": found.average_precision}
 
     def num_scored(self, prepared: PreparedGraph, split: SplitName) -> int:
@@ -142,8 +147,10 @@ class LinkReconstruction(Objective):
     def _held_out(self, split: SplitName) -> HeldOut:
         """The held-out pairs; of training as many as validation holds, so that it costs no more."""
         if split == "train":
-            count = self.split.val.pos_edges.size(1)
-            return HeldOut(self.pairs.links[:, :count], self.pairs.others[:, :count])
+            count = min(self.split.val.pos_edges.size(1), self.pairs.links.size(1))
+            step = self.pairs.links.size(1) // count  # the links are in the order of the nodes
+            pairs = (self.pairs.links, self.pairs.others)
+            return HeldOut(*(each[:, ::step][:, :count] for each in pairs))
         return self.split.val if split == "val" else self.split.test
 
 

@@ -118,15 +118,19 @@ class Objective(nn.Module, ABC):
         """How many items a score is about; the nodes of that part by default."""
         return int(prepared.graph.mask(split).sum())
 
-    @torch.no_grad()
     def score(
         self, encoder: Encoder, prepared: PreparedGraph, split: SplitName
     ) -> dict[str, float]:
         """The encoder's scores on one part of the split, by name."""
+        outputs = self.quiet_outputs(encoder, prepared)
+        return {self.metric: self.evaluate(outputs, prepared, split).score}
+
+    @torch.no_grad()
+    def quiet_outputs(self, encoder: Encoder, prepared: PreparedGraph) -> Tensor:
+        """The outputs in evaluation mode, whichever mode the encoder is left in."""
         training = encoder.training
         encoder.eval()
         try:
-            outputs = self.outputs(encoder, prepared)
+            return self.outputs(encoder, prepared)
         finally:
             encoder.train(training)
-        return {self.metric: self.evaluate(outputs, prepared, split).score}

@@ -24,7 +24,7 @@ class Grace(EmbeddingObjective):
     .. math::
         \ell(u_i, v_i) = -\log \frac{e^{\theta(u_i, v_i)}}{\sum_j e^{\theta(u_i, v_j)} +
             \sum_{j \ne i} e^{\theta(u_i, u_j)}}, \qquad
-        L = \frac{1}{2N} \sum_i \ell(u_i, v_i) + \ell(v_i, u_i)
+        L = \frac{1}{2N} \sum_i \Big( \ell(u_i, v_i) + \ell(v_i, u_i) \Big)
 
     with the cosine :math:`\theta` of two projected embeddings, divided by the temperature. The two
     views lack random edges and random features.
@@ -33,7 +33,8 @@ class Grace(EmbeddingObjective):
     afresh every epoch, since N² similarities fit no memory.
 
     Args:
-        graph: see `EmbeddingObjective`, as for `encoder` and `taught_channels`.
+        graph: labels and splits.
+        encoder: what is to be trained; its output is the embedding.
         edge_dropout: share of the edges that the first and the second view lack.
         feature_masking: share of the features that they lack.
         temperature: divides the cosines.
@@ -46,14 +47,13 @@ class Grace(EmbeddingObjective):
         graph: Graph,
         encoder: Encoder,
         *,
-        taught_channels: int | None = None,
         edge_dropout: tuple[float, float] = (0.2, 0.4),
         feature_masking: tuple[float, float] = (0.3, 0.4),
         temperature: float = 0.4,
         projection_channels: int = 128,
         num_contrasted: int = 4000,
     ) -> None:
-        super().__init__(graph, encoder, taught_channels=taught_channels)
+        super().__init__(graph)
         self.options = {
             "edge_dropout": edge_dropout,
             "feature_masking": feature_masking,
@@ -97,16 +97,18 @@ class Bootstrap(EmbeddingObjective):
     encoder gives it in the other; the target follows the online encoder slowly, without gradient:
 
     .. math::
-        L = 2 - \frac1N \sum_i \cos(p(z^1_i), h^2_i) + \cos(p(z^2_i), h^1_i), \qquad
+        L = 2 - \frac1N \sum_i \Big( \cos(p(z^1_i), h^2_i) + \cos(p(z^2_i), h^1_i) \Big), \qquad
         \phi \leftarrow \tau \phi + (1 - \tau) \theta
 
     with online embeddings Z, target embeddings H, a two-layer predictor p, and the weights of
     online and target encoder :math:`\theta` and :math:`\phi`. No node is told from another.
 
-    Departure: :math:`\tau` is constant, where the paper lets it rise to 1.
+    Departures: :math:`\tau` is constant, where the paper lets it rise to 1; the target begins as a
+    copy of the online encoder, not with weights of its own.
 
     Args:
-        graph: see `EmbeddingObjective`, as for `encoder` and `taught_channels`.
+        graph: labels and splits.
+        encoder: what is to be trained; its output is the embedding.
         edge_dropout: share of the edges that the first and the second view lack.
         feature_masking: share of the features that they lack.
         momentum: :math:`\tau`.
@@ -118,13 +120,12 @@ class Bootstrap(EmbeddingObjective):
         graph: Graph,
         encoder: Encoder,
         *,
-        taught_channels: int | None = None,
         edge_dropout: tuple[float, float] = (0.2, 0.4),
         feature_masking: tuple[float, float] = (0.3, 0.4),
         momentum: float = 0.99,
         predictor_channels: int = 512,
     ) -> None:
-        super().__init__(graph, encoder, taught_channels=taught_channels)
+        super().__init__(graph)
         self.options = {
             "edge_dropout": edge_dropout,
             "feature_masking": feature_masking,

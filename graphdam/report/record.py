@@ -79,7 +79,7 @@ class RunRecord(Frozen):
     split: str
     model: Literal["gcn", "graphsage", "gat"]
     objective: str
-    recipe: Literal["default", "paper", "wide"]
+    recipe: str
     gate: str | None
     changed: dict[str, str | int | float | bool | list[int] | None] = Field(default_factory=dict)
     seeds: list[Count] = Field(min_length=1)
@@ -188,7 +188,11 @@ def write_record(record: RunRecord, folder: str | Path) -> Path:
         raise RunFolderError(
             f"No folder at {folder}: a record is written into an existing run folder. Create it."
         )
-    path = folder / RECORD_FILE
+    return write_record_file(record, folder / RECORD_FILE)
+
+
+def write_record_file(record: RunRecord, path: Path) -> Path:
+    """Writes a record under a name of its own, its folder made; whole or not at all."""
     text = json.dumps(record.model_dump(mode="json"), indent=1, ensure_ascii=False, allow_nan=False)
     try:
         write_atomically(path, f"{text}\n")

@@ -14,12 +14,13 @@ LEAST_DECAY = 0.01
 class Brake:
     r"""Turns λ down as a student comes to lie too far from its teacher, and around beyond that.
 
-    The student's distance from the teacher, :math:`d_s = \mathrm{KL}(t \,\Vert\, s)` without
-    dropout on all nodes, has two limits. One is how far dropout moves the teacher from itself,
-    :math:`d_t`: the difference that the graph does not care about. The other is what the teacher's
-    predictions tell about the nodes at all, :math:`d_0`, the distance of the best answer that is
-    the same for every node: a teacher that dropout drowns would allow everything. (A teacher that
-    nothing disturbs has the second limit only.) With
+    The student's distance from the teacher without dropout on all nodes, :math:`d_s` (the
+    objective's `disagreement`: :math:`\mathrm{KL}(t \,\Vert\, s)`, or the share of the variance of
+    an embedding that is missed), has two limits. One is how far dropout moves the teacher from
+    itself, :math:`d_t`: the difference that the graph does not care about. The other is what the
+    teacher's predictions tell about the nodes at all, :math:`d_0`, the distance of the best answer
+    that is the same for every node: a teacher that dropout drowns would allow everything. (A
+    teacher that nothing disturbs has the second limit only.) With
 
     .. math::
         r = d_s / \min(\mathrm{tolerance} \cdot d_t, \mathrm{loss} \cdot d_0)

@@ -63,18 +63,16 @@ def build_gated(settings: Settings, graph: Graph) -> Encoder:
 
 def build_objective(settings: Settings, graph: Graph, encoder: Encoder, *, seed: int) -> Objective:
     """What the encoder of a run is trained to do; links are held out by the seed."""
-    is_taught = settings.teacher and settings.gate is not None
-    taught_channels = settings.embedding_width if is_taught else None
     objective: Objective
     match settings.objective:
         case "node-classification":
             return NodeClassification(graph, feature_dropout=settings.feature_dropout)
         case "dgi":
-            objective = DeepGraphInfomax(graph, encoder, taught_channels=taught_channels)
+            objective = DeepGraphInfomax(graph, encoder)
         case "grace":
-            objective = Grace(graph, encoder, taught_channels=taught_channels)
+            objective = Grace(graph, encoder)
         case "bgrl":
-            objective = Bootstrap(graph, encoder, taught_channels=taught_channels)
+            objective = Bootstrap(graph, encoder)
         case "gae":
             objective = LinkReconstruction(split_links(graph, seed=seed))
         case "vgae":

@@ -56,9 +56,9 @@ _PROBED: dict[str, Any] = {
 _LINKS: dict[str, Any] = {
     "dropout": 0.0,
     "feature_dropout": 0.0,
-    "least_feature_norm": 0.0,
+    "least_feature_norm": 1.0,
     "act": "relu",
-    "lr": 0.01,
+    "lr": 0.005,
     "weight_decay": 0.0,
     "hidden_channels": 256,
     "embedding_channels": 128,
@@ -86,6 +86,6 @@ _STUDENT_OF_EMBEDDING: dict[str, Any] = {
 
 
 def defaults_of(recipe: str, objective: str) -> dict[str, Any]:
-    """The settings that a recipe has for an objective; the later of the two decides."""
+    """The settings of a recipe for an objective; where both set something, the objective does."""
     student = {} if objective == "node-classification" else _STUDENT_OF_EMBEDDING
     return {**student, **RECIPES[recipe].settings, **OBJECTIVES[objective].settings}

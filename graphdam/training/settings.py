@@ -184,6 +184,7 @@ class Settings(BaseModel):
             raise ValueError(
                 f"seeds must be one or more different numbers from 0 on, received {self.seeds}"
             )
+        self._check_embedding()
         if self.gate is None:
             for name in ("target_width", "max_parameters", "max_multiply_adds", "gate_output"):
                 if getattr(self, name):
@@ -208,15 +209,30 @@ class Settings(BaseModel):
                 f"start_width={self.start_width}: a teacher is at least as wide as its student"
             )
         self._check_target()
-        noise = self.dropout + self.feature_dropout
         presses = self.learns_width and self.penalty_weight > 0
-        if self.teacher and presses and noise == 0 and not self.learns_embedding:
+        needs_spread = self.teacher and presses and not self.learns_embedding
+        if needs_spread and self.dropout + self.feature_dropout == 0:
             raise ValueError(
                 "dropout=0 and feature_dropout=0 leave the teacher without a spread to measure the "
                 "gated model's distance by, so the width would never shrink: set one of them, or a "
                 "target_width"
             )
         return self
+
+    def _check_embedding(self) -> None:
+        if not self.learns_embedding:
+            if self.embedding_channels is not None:
+                raise ValueError(
+                    f"embedding_channels={self.embedding_channels} is for objectives that learn an "
+                    f"embedding, which {self.objective} does not: leave it out"
+                )
+            return
+        for name in ("gate_output", "jk", "feature_dropout"):
+            if getattr(self, name):
+                raise ValueError(
+                    f"{name}={getattr(self, name)} is for node-classification; {self.objective} "
+                    f"learns the embedding that the last convolution writes: leave it out"
+                )
 
     def _check_target(self) -> None:
         if self.target_width is None:
@@ -236,6 +252,11 @@ class Settings(BaseModel):
             raise ValueError(
                 f"target_width={_numbers(self.target_width)} must lie between 1 and "
                 f"start_width={self.start_width}: channels only close"
+            )
+        if self.learns_embedding and self.target_width[-1] > self.embedding_width:
+            raise ValueError(
+                f"target_width={_numbers(self.target_width)} is above "
+                f"embedding_channels={self.embedding_width} in the last layer: channels only close"
             )
         if len(self.target_width) not in (1, self.num_hidden):
             raise ValueError(
@@ -272,6 +293,13 @@ class Settings(BaseModel):
     def learns_embedding(self) -> bool:
         """Whether the encoder's output is an embedding, which is gated like a hidden layer."""
         return self.objective != "node-classification"
+
+    @property
+    def disturbs_teacher(self) -> bool:
+        """Whether dropout reaches anything in the teacher, so that its outputs have a spread."""
+        has_hidden = self.num_layers > 1 or self.readout is not None
+        reaches = self.dropout > 0 and (has_hidden or self.model == "gat")
+        return reaches or self.feature_dropout > 0
 
     @property
     def embedding_width(self) -> int:

@@ -134,7 +134,6 @@ class TrainingState:
         self.task_weight = 1.0
         if teacher is not None:
             self.task_weight = settings.task_weight * objective.task_share(prepared)
-        self.is_teacher_noisy = settings.dropout > 0 or settings.feature_dropout > 0
         self.repeats = [group.repeats for group in encoder.channel_groups() if group.gate]
 
     def run_epoch(self) -> HistoryLine:
@@ -216,10 +215,12 @@ class TrainingState:
             taught = lesson.outputs
             constant = objective.uninformed(taught)
             told = objective.predictions(outputs)
-            spread = objective.disagreement(lesson.noisy, taught) if self.is_teacher_noisy else None
+            spread = None
+            if self.settings.disturbs_teacher:
+                spread = float(objective.disagreement(lesson.noisy, taught))
             self.control.brake.observe(
                 gap_of_student=float(objective.disagreement(told, taught)),
-                gap_of_teacher=None if spread is None else float(spread),
+                gap_of_teacher=spread,
                 information=float(objective.disagreement(constant, taught)),
             )
         return train, val
@@ -255,11 +256,9 @@ class TrainingState:
     def checkpoint(self) -> Checkpoint:
         """Everything that the rest of the run depends on."""
         learners = self._learners()
-        tensors = {
-            "random": torch.get_rng_state(),
-            **module_tensors("objective", self.objective),
-            **module_tensors("teacher_objective", self.teacher_objective),
-        }
+        tensors = {"random": torch.get_rng_state()}
+        for name, objective in self._objectives().items():
+            tensors.update(module_tensors(name, objective))
         device = next(self.student.encoder.parameters()).device
         if device.type == "cuda":
             tensors["random_cuda"] = torch.cuda.get_rng_state(device)
@@ -293,8 +292,8 @@ class TrainingState:
             )
         for name, learner in self._learners().items():
             learner.restore(name, checkpoint)
-        self.objective.load_state_dict(checkpoint.part("objective"))
-        self.teacher_objective.load_state_dict(checkpoint.part("teacher_objective"))
+        for name, objective in self._objectives().items():
+            objective.load_state_dict(checkpoint.part(name))
         self.control.restore(values["control"])
         self.epoch, self.seconds = values["epoch"], values["seconds"]
         torch.set_rng_state(checkpoint.tensors["random"])
@@ -307,6 +306,13 @@ class TrainingState:
         if self.teacher is not None:
             learners["teacher"] = self.teacher
         return learners
+
+    def _objectives(self) -> dict[str, Objective]:
+        """One where teacher and student share it: a file holds every tensor once."""
+        objectives = {"objective": self.objective}
+        if self.teacher_objective is not self.objective:
+            objectives["teacher_objective"] = self.teacher_objective
+        return objectives
 
 
 def _identity(settings: Settings) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from torch_geometric.transforms import RandomLinkSplit
 
 from graphdam.data.graph import Graph, Split
 from graphdam.errors import DataError, SettingsError
-from graphdam.evaluation.link_split import LinkSplit, split_links
+from graphdam.evaluation.link_split import FreePairs, LinkSplit, split_links
 
 Pairs = set[tuple[int, ...]]
 
@@ -193,3 +193,19 @@ def test_a_graph_with_too_few_links_is_refused() -> None:
 def test_shares_that_leave_nothing_are_refused(val: float, test: float) -> None:
     with pytest.raises(SettingsError, match=rf"are val={val:g} and test={test:g}; the defaults"):
         split_links(random_graph(), val=val, test=test, seed=0)
+
+
+@given(num_nodes=st.integers(2, 12), data=st.data())
+def test_free_pairs_are_all_pairs_without_a_link_in_any_order(
+    num_nodes: int, data: st.DataObject
+) -> None:
+    every = list(combinations(range(num_nodes), 2))
+    links = data.draw(st.lists(st.sampled_from(every), unique=True))
+    flipped = [pair if data.draw(st.booleans()) else pair[::-1] for pair in links]
+    free = FreePairs(torch.tensor(flipped).long().view(-1, 2).t(), num_nodes)
+    assert len(free) == len(every) - len(links)
+    found = columns(free.at(torch.arange(len(free))))
+    assert sorted(found) == sorted(set(every) - set(links))
+    if found:
+        rank = data.draw(st.integers(0, len(free) - 1))
+        assert columns(free.at(torch.tensor([rank, rank]))) == [found[rank]] * 2
