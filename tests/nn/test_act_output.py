@@ -284,7 +284,7 @@ def test_those_that_do_are_taken_and_nothing_is_drawn_to_find_out(act: Any) -> N
 def test_a_norm_at_a_gated_output_must_take_the_values_in(
     norm: str | nn.Module, norm_kwargs: dict[str, Any] | None, name: str
 ) -> None:
-    given = {"norm": norm, "norm_kwargs": norm_kwargs}
+    given: dict[str, Any] = {"norm": norm, "norm_kwargs": norm_kwargs}
     assert refusal(InexactError, lambda: build(GCN, {}, **given)) == (
         f"{name} without a weight for every channel cannot absorb a gate's values, and no layer "
         f"reads what it writes: use a norm with weights, such as a batch norm with affine=True, or "

@@ -40,7 +40,7 @@ def test_results_are_those_of_the_linear_probe(task: str) -> None:
     encoder = embedder(graph).train()
     objective, prepared = DeepGraphInfomax(graph, encoder), prepare_graph(encoder, graph)
     masks = graph.splits[0]._asdict()
-    val, test = (objective.score(encoder, prepared, part) for part in ("val", "test"))  # type: ignore[arg-type]
+    val, test = (objective.score(encoder, prepared, part) for part in ("val", "test"))
     assert encoder.training
     if task == "multiclass":
         probe = linear_probe(embedding_of(graph), graph.y, **masks)

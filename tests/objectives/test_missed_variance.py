@@ -54,7 +54,7 @@ def test_its_gradient_is_that_of_the_best_decoders_loss() -> None:
 
     def explicit(value: Tensor) -> Tensor:
         centred, target = value - value.mean(0), taught - taught.mean(0)
-        decoder = torch.linalg.lstsq(centred, target).solution
+        decoder: Tensor = torch.linalg.lstsq(centred, target).solution
         return (centred @ decoder - target).square().sum() / target.square().sum()
 
     torch.testing.assert_close(gradient_at(z, taught), finite_differences(explicit, z), **CLOSE)
@@ -67,7 +67,7 @@ def test_with_the_ridge_its_gradient_is_that_of_the_ridge_regressions_minimum() 
     def minimum(value: Tensor) -> Tensor:
         centred, target = value - value.mean(0), taught - taught.mean(0)
         inverse = torch.linalg.inv(centred.t() @ centred + strength * torch.eye(3))
-        decoder = inverse @ centred.t() @ target
+        decoder: Tensor = inverse @ centred.t() @ target
         missed = (centred @ decoder - target).square().sum()
         return (missed + strength * decoder.square().sum()) / target.square().sum()
 
