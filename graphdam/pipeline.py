@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import torch
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from graphdam._version import __version__
 from graphdam.compaction import deviation
@@ -21,7 +21,7 @@ from graphdam.evaluation.latency import median_latencies
 from graphdam.files import write_atomically
 from graphdam.gates import gates_of
 from graphdam.nn import Encoder
-from graphdam.objectives import NodeClassification, prepare_graph, score_prefixes
+from graphdam.objectives import prepare_graph, score_prefixes
 from graphdam.report import (
     HistoryLine,
     Latency,
@@ -35,7 +35,14 @@ from graphdam.report import (
     write_record,
 )
 from graphdam.report.scores import Frozen
-from graphdam.training import Settings, Trainer, build_encoder, build_wide, seeded
+from graphdam.training import (
+    Settings,
+    Trainer,
+    build_encoder,
+    build_objective,
+    build_wide,
+    seeded,
+)
 from graphdam.training.checkpoint import read_checkpoint
 from graphdam.training.compute import choose_device, threads_for
 from graphdam.training.run_folder import RunFolder
@@ -51,6 +58,7 @@ class WideResult(Frozen):
     widths: list[int]
     val: float
     test: float
+    further: dict[str, float] = Field(default_factory=dict)
     parameters: int
     multiply_adds: int
 
@@ -62,6 +70,7 @@ class SeedResult(Frozen):
     metric: str
     val: float
     test: float
+    further: dict[str, float] = Field(default_factory=dict)
     selected_epoch: int
     widths: list[int]
     start_widths: list[int]
@@ -146,10 +155,11 @@ def run(
 
 
 def _refuse_unbuildable(settings: Settings, graph: Graph) -> None:
-    """Meet the errors of settings that fit no encoder before a folder is made."""
+    """Meet the errors of settings that do not fit the graph before a folder is made."""
     with seeded(0, graph.y.device):
         encoder = build_encoder(settings, graph)
-        WidthControl(settings, encoder, prepare_graph(encoder, graph))
+        objective = build_objective(settings, graph, encoder, seed=settings.seeds[0])
+        WidthControl(settings, encoder, prepare_graph(encoder, objective.training_graph(graph)))
         if settings.teacher:
             build_wide(settings, graph)
 
@@ -171,13 +181,15 @@ def _run_seed(
 
     with seeded(seed, graph.y.device):
         encoder = build_encoder(settings, graph).to(graph.y.device)
+        objective = build_objective(settings, graph, encoder, seed=seed)
     start_widths = encoder.widths
-    fit = Trainer(settings, on_epoch=keep).fit(encoder, graph, seed=seed, checkpoint=checkpoint)
+    trainer = Trainer(settings, on_epoch=keep)
+    fit = trainer.fit(encoder, graph, objective, seed=seed, checkpoint=checkpoint)
     encoder = fit.encoder
-    prepared = prepare_graph(encoder, graph)
-    objective = NodeClassification(graph)
+    prepared = prepare_graph(encoder, objective.training_graph(graph))
     compact = encoder.compact()
-    difference = deviation(encoder, compact, prepared.x, prepared.adjacency, relative=True)
+    inputs = (prepared.x, prepared.adjacency)
+    difference = deviation(encoder, compact, *inputs, keep=encoder.open_outputs, relative=True)
     if difference > LARGEST_DEVIATION:
         raise InexactError(
             f"The compact model's outputs differ from the gated one's by {difference:.1e} of their "
@@ -186,23 +198,27 @@ def _run_seed(
         )
     wide = None
     if fit.teacher is not None and fit.teacher_chosen is not None:
+        test = objective.score(fit.teacher, prepared, "test")
         wide = WideResult(
             widths=fit.teacher.widths,
             val=objective.score(fit.teacher, prepared, "val")[objective.metric],
-            test=objective.score(fit.teacher, prepared, "test")[objective.metric],
+            test=test.pop(objective.metric),
+            further=test,
             parameters=num_parameters(fit.teacher),
-            multiply_adds=fit.teacher.multiply_adds(prepared.x, prepared.adjacency),
+            multiply_adds=fit.teacher.multiply_adds(*inputs),
         )
+    test = objective.score(compact, prepared, "test")
     result = SeedResult(
         seed=seed,
         metric=objective.metric,
         val=objective.score(compact, prepared, "val")[objective.metric],
-        test=objective.score(compact, prepared, "test")[objective.metric],
+        test=test.pop(objective.metric),
+        further=test,
         selected_epoch=fit.chosen.epoch,
         widths=compact.widths,
         start_widths=start_widths,
         parameters=num_parameters(compact),
-        multiply_adds=compact.multiply_adds(prepared.x, prepared.adjacency),
+        multiply_adds=compact.multiply_adds(*inputs),
         deviation=difference,
         seconds=fit.seconds,
         wide=wide,
@@ -270,6 +286,7 @@ def _record(
             widths=wides[0].widths,
             val=Scores.of(metric, [each.val for each in wides]),
             test=Scores.of(metric, [each.test for each in wides]),
+            further=_further([each.further for each in wides]),
             parameters=wides[0].parameters,
             multiply_adds=wides[0].multiply_adds,
         )
@@ -281,7 +298,7 @@ def _record(
         split=graph.split_name,
         model=settings.model,
         objective=settings.objective,
-        recipe=settings.recipe,  # type: ignore[arg-type]
+        recipe=settings.recipe,
         gate=settings.gate,
         changed=settings.changed(),
         seeds=list(settings.seeds),
@@ -289,6 +306,7 @@ def _record(
         selected_epochs=[result.selected_epoch for result in results],
         val=Scores.of(metric, [result.val for result in results]),
         test=Scores.of(metric, [result.test for result in results]),
+        further=_further([result.further for result in results]),
         wide=wide,
         start_widths=results[0].start_widths,
         widths=[result.widths for result in results],
@@ -308,6 +326,11 @@ def _record(
         },
         notes=_seed_notes(results) + _graph_notes(settings, graph),
     )
+
+
+def _further(scores: list[dict[str, float]]) -> dict[str, Scores]:
+    """The other scores of the test part, by name."""
+    return {name: Scores.of(name, [each[name] for each in scores]) for name in scores[0]}
 
 
 def _selection(settings: Settings) -> str:

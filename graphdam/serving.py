@@ -12,12 +12,14 @@ import torch
 from torch import Tensor
 
 from graphdam.data import Graph, load_graph
+from graphdam.data.graph import SplitName
 from graphdam.errors import DataError, RunFolderError, SettingsError
 from graphdam.evaluation.cost import num_parameters
 from graphdam.files import write_atomically
 from graphdam.nn import Encoder
-from graphdam.objectives import NodeClassification, prepare_graph
+from graphdam.objectives import prepare_graph
 from graphdam.report import read_record
+from graphdam.training import Settings, build_objective
 from graphdam.training.run_folder import RunFolder
 
 EMBEDDING_SUFFIXES = (".npy", ".npz", ".csv")
@@ -25,10 +27,12 @@ EMBEDDING_SUFFIXES = (".npy", ".npz", ".csv")
 
 @dataclass(frozen=True)
 class LoadedRun:
-    """A run's compact model, in evaluation mode, and the graph to use it on."""
+    """A run's settings, its compact model in evaluation mode, and the graph to use it on."""
 
+    settings: Settings
     encoder: Encoder
     graph: Graph
+    seed: int
 
 
 def load_run(path: Path, *, graph: str | None = None, data_root: Path | None = None) -> LoadedRun:
@@ -54,25 +58,33 @@ def load_run(path: Path, *, graph: str | None = None, data_root: Path | None = N
     encoder = Encoder.from_pretrained(folder.model)
     split = settings.split if graph is None else None
     data = load_graph(graph or settings.dataset, split=split, data_root=data_root)
-    if data.num_features != encoder.in_channels or data.out_channels != encoder.out_channels:
+    outputs = encoder.out_channels if settings.learns_embedding else data.out_channels
+    if data.num_features != encoder.in_channels or outputs != encoder.out_channels:
         raise DataError(
             f"{data.name} has {data.num_features} features and {data.out_channels} outputs a node, "
             f"the model of {path} takes {encoder.in_channels} and gives {encoder.out_channels}: "
             f"use a graph with the same features and classes."
         )
-    return LoadedRun(encoder, data.at_split(record.model_seed))
+    seed = record.model_seed
+    return LoadedRun(settings, encoder, data.at_split(seed), seed)
 
 
 def score_run(loaded: LoadedRun) -> dict[str, Any]:
-    """Scores of all three parts of the split, and what the model costs on this graph."""
+    """Scores of the parts of the split, and what the model costs on this graph.
+
+    An embedding's probe is fitted on the training nodes, and links are rebuilt there, so it has no
+    score of its own on that part.
+    """
     encoder, graph = loaded.encoder, loaded.graph
-    objective, prepared = NodeClassification(graph), prepare_graph(encoder, graph)
+    objective = build_objective(loaded.settings, graph, encoder, seed=loaded.seed)
+    prepared = prepare_graph(encoder, objective.training_graph(graph))
+    parts: tuple[SplitName, ...] = ("train", "val", "test")
+    if loaded.settings.learns_embedding:
+        parts = ("val", "test")
     return {
         "metric": objective.metric,
         "scores": {
-            "train": objective.score(encoder, prepared, "train")[objective.metric],
-            "val": objective.score(encoder, prepared, "val")[objective.metric],
-            "test": objective.score(encoder, prepared, "test")[objective.metric],
+            part: objective.score(encoder, prepared, part)[objective.metric] for part in parts
         },
         "widths": encoder.widths,
         "parameters": num_parameters(encoder),

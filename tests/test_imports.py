@@ -18,6 +18,7 @@ HOUSE = Path(graphdam.__file__).parent
 FLOORS: list[set[str]] = [
     {"__main__"},
     {"cli"},
+    {"bench"},
     {"pipeline", "serving"},
     {"training", "baselines"},
     {"objectives"},

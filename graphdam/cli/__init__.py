@@ -1,1 +1,1 @@
-"""The command line: `graphdam train | evaluate | embed | info`."""
+"""The command line: `graphdam train | evaluate | embed | info | bench | report | settings`."""

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from graphdam._version import __version__
-from graphdam.cli import inspect_run, settings, train
+from graphdam.cli import bench, inspect_run, report, settings, train
 from graphdam.errors import GraphDamError
 
 # Newer versions of typer bring their own copy of click: its base class is named by what they share.
@@ -33,6 +33,8 @@ app.command("train")(train.train)
 app.command("evaluate")(inspect_run.evaluate)
 app.command("embed")(inspect_run.embed)
 app.command("info")(inspect_run.info)
+app.command("bench")(bench.bench)
+app.command("report")(report.report)
 app.command("settings")(settings.settings)
 
 
@@ -72,7 +74,8 @@ def run(arguments: list[str]) -> int:
             _complain(error.format_message(), hint="graphdam --help lists commands and options.")
         return 2
     except (KeyboardInterrupt, typer.Abort):
-        _complain("Interrupted: the same command with --resume continues a run.")
+        how = "goes on" if arguments[:1] == ["bench"] else "with --resume continues a run"
+        _complain(f"Interrupted: the same command {how}.")
         return INTERRUPTED
     except GraphDamError as error:
         if debug:

@@ -57,7 +57,10 @@ def train(
     split: Annotated[
         str | None, typer.Option(help="Kind of split, where a data set has several.")
     ] = None,
-    objective: Annotated[str | None, typer.Option(help="node-classification.")] = None,
+    objective: Annotated[
+        str | None,
+        typer.Option(help="node-classification; without labels dgi, grace, bgrl, gae or vgae."),
+    ] = None,
     hidden_channels: Annotated[
         int | None, typer.Option(help="Hidden width of the wide model.")
     ] = None,

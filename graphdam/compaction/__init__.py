@@ -5,6 +5,7 @@ from graphdam.compaction.deviation import deviation
 from graphdam.compaction.group import ChannelGroup, Consumer
 from graphdam.compaction.plan import CompactionPlan, LayerPlan, plan_compaction
 from graphdam.compaction.slicing import (
+    absorbs_nothing,
     mixing_norm,
     num_inputs,
     num_outputs,
@@ -19,6 +20,7 @@ __all__ = [
     "CompactionPlan",
     "Consumer",
     "LayerPlan",
+    "absorbs_nothing",
     "apply_plan",
     "compact_model",
     "deviation",

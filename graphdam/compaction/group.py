@@ -29,7 +29,8 @@ class ChannelGroup:
         producers: layers whose outputs these channels are.
         followers: layers between producer and gate that treat each channel alone (norms).
         consumers: layers that read them. Without any, the channels are the model's output, and
-            the gate's values go into the producers.
+            the gate's values go into the follower if there is one, else into the producers; what
+            stands between there and the gate must take positive factors through.
         gate: path of the gate that rules them, or None where the caller names what to keep.
         repeats: how often the channels stand side by side in producers and consumers: the heads
             of a concatenating attention layer, whose channel j is column h · num_channels + j of

@@ -80,7 +80,8 @@ def plan_compaction(
 
     Raises:
         InexactError: a group would lose all its channels, a path of it names no layer or no
-            gate, or a layer has no rule or other channels than the group says.
+            gate, a layer has no rule or other channels than the group says, or a gate's values
+            would have to go into one of several followers.
     """
     chosen = dict(keep or {})
     outputs: dict[str, _Side] = {}
@@ -94,13 +95,20 @@ def plan_compaction(
             gates.append(group.gate)
         columns = _repeat_columns(kept, group)
         factors = None if values is None else values[kept].repeat(group.repeats)
-        last = not group.consumers
+        # Where nothing reads the channels, the last to write them takes the factors.
+        own = None if group.consumers else factors
+        if own is not None and len(group.followers) > 1:
+            raise InexactError(
+                f"Group '{group.name}' has no consumers and {len(group.followers)} followers "
+                f"({', '.join(group.followers)}), and which of them takes the gate's values cannot "
+                f"be told: gate the output where one norm alone writes it, or name what reads it."
+            )
         for path in group.producers:
             side = outputs.setdefault(path, _Side(_outputs_of(model, path, group)))
-            side.replace(0, group, columns, factors if last else None)
+            side.replace(0, group, columns, None if group.followers else own)
         for path in group.followers:
             outputs[path] = _Side(group.num_channels * group.repeats)
-            outputs[path].replace(0, group, columns, None)
+            outputs[path].replace(0, group, columns, own)
         for consumer in group.consumers:
             layer = _layer(model, consumer.layer, group)
             side = inputs.setdefault(consumer.layer, _Side(num_inputs(layer)))
@@ -179,7 +187,7 @@ def _channels(
     if gate is None:
         return kept, None
     with torch.no_grad():
-        return kept, gate.values().double().cpu()
+        return kept, gate.final_values().double().cpu()
 
 
 def _repeat_columns(kept: Tensor, group: ChannelGroup) -> Tensor:

@@ -135,10 +135,7 @@ def _(
             setattr(new, name, buffer.index_select(0, keep.to(buffer.device)).clone())
     new.num_features = keep.numel()
     if scale is not None and layer.weight is None:
-        raise InexactError(
-            "A batch norm without affine parameters cannot absorb a gate's values: give it "
-            "affine=True."
-        )
+        raise InexactError(absorbs_nothing(layer))
     return new
 
 
@@ -149,6 +146,8 @@ def _(layer: _BatchNorm) -> int:
 
 @slice_out.register
 def _(layer: nn.Identity, keep: Tensor, scale: Tensor | None = None) -> nn.Identity:
+    if scale is not None:
+        raise InexactError(absorbs_nothing(layer))
     return layer
 
 
@@ -160,6 +159,17 @@ def _(layer: nn.LayerNorm, keep: Tensor, scale: Tensor | None = None) -> nn.Modu
 @slice_out.register
 def _(layer: nn.GroupNorm, keep: Tensor, scale: Tensor | None = None) -> nn.Module:
     raise InexactError(mixing_norm("GroupNorm", "over groups of channels"))
+
+
+def absorbs_nothing(layer: nn.Module) -> str:
+    """The sentence that refuses a layer without a weight for every channel as the last before a
+    gate that nothing reads.
+    """
+    return (
+        f"{type(layer).__name__} without a weight for every channel cannot absorb a gate's "
+        f"values, and no layer reads what it writes: use a norm with weights, such as a batch norm "
+        f"with affine=True, or none."
+    )
 
 
 def mixing_norm(name: str, over: str) -> str:

@@ -141,6 +141,24 @@ class CSRMatrix:
             return self
         return self.with_values(drop(self.value, p, training=True))
 
+    def reordered(self, order: Tensor) -> CSRMatrix:
+        """The matrix whose row i is row `order[i]` of this one; `order` is a permutation."""
+        count = self.row_pointer.diff().long()[order]
+        pointer = torch.cat([count.new_zeros(1), count.cumsum(0)])
+        first = torch.repeat_interleave(self.row_pointer[:-1].long()[order] - pointer[:-1], count)
+        entry = first + torch.arange(self.num_entries, device=self.device)
+        new_row, new_entry = torch.empty_like(order), torch.empty_like(entry)
+        new_row[order] = torch.arange(order.numel(), device=self.device)
+        new_entry[entry] = torch.arange(entry.numel(), device=self.device)
+        by_column, row, position = self.transposed
+        return CSRMatrix(
+            pointer.to(self.row_pointer.dtype),
+            self.column[entry],
+            self.value[entry],
+            self.shape,
+            (by_column, new_row[row.long()].to(row.dtype), new_entry[position]),
+        )
+
     def rows(self, index: Tensor) -> Tensor:
         """The chosen rows, dense: [len(index), N]."""
         start = self.row_pointer[index].long()

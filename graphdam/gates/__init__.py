@@ -2,6 +2,8 @@
 
 from graphdam.gates.dam import DAMGate, offset_of_width, open_channels
 from graphdam.gates.gate import Gate
+from graphdam.gates.hard_concrete import HardConcreteGate
+from graphdam.gates.l1 import L1Gate
 from graphdam.gates.model import gates_of, parameter_groups, width_penalty, widths_of
 from graphdam.gates.schedule import (
     GeometricSchedule,
@@ -14,6 +16,8 @@ __all__ = [
     "DAMGate",
     "Gate",
     "GeometricSchedule",
+    "HardConcreteGate",
+    "L1Gate",
     "LinearSchedule",
     "PenaltySchedule",
     "WidthSchedule",

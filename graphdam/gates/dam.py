@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from graphdam.gates.gate import Gate
+from graphdam.gates.gate import Gate, check_min_width
 
 
 class DAMGate(Gate):
@@ -63,11 +63,7 @@ class DAMGate(Gate):
                 f"A DAM gate needs a positive span and steepness, received span={span} and "
                 f"steepness={steepness}."
             )
-        if not 1 <= min_width <= num_channels:
-            raise ValueError(
-                f"min_width must lie in 1 … {num_channels} (the number of channels), "
-                f"received {min_width}."
-            )
+        check_min_width(min_width, num_channels)
         self.initial_offset = initial_offset
         self.initial_steepness = steepness
         self.span = span
@@ -105,6 +101,9 @@ class DAMGate(Gate):
 
     def keep(self) -> Tensor:
         return torch.arange(self.width, device=self.offset.device)
+
+    def ranking(self) -> Tensor:
+        return torch.arange(self.num_channels, device=self.offset.device)
 
     @property
     def at_minimum(self) -> bool:

@@ -38,10 +38,27 @@ class Gate(nn.Module, ABC):
     def reset_parameters(self) -> None:
         """Back to the values at construction, every channel open."""
 
+    def final_values(self) -> Tensor:
+        """The values in evaluation mode, whichever mode the gate is in: what compaction folds."""
+        return self.values()
+
+    def draw_sample(self) -> None:
+        """Draw what is random in the values, and keep it until the next call.
+
+        A model in which one gate acts at several places calls this at the start of its forward
+        pass, so that all of them see the same values. Without it a random gate draws at every
+        call of `values`. Nothing happens where nothing is random.
+        """
+
     def keep(self) -> Tensor:
         """Indices of the open channels, ascending: int64 [width]."""
         with torch.no_grad():
-            return self.values().nonzero().squeeze(-1)
+            return self.final_values().nonzero().squeeze(-1)
+
+    def ranking(self) -> Tensor:
+        """All channels, the most important first and equals by index: int64 [num_channels]."""
+        with torch.no_grad():
+            return self.final_values().argsort(descending=True, stable=True)
 
     @property
     def width(self) -> int:
@@ -61,3 +78,21 @@ class Gate(nn.Module, ABC):
 
     def extra_repr(self) -> str:
         return f"{self.num_channels}, width={self.width}"
+
+
+def check_min_width(min_width: int, num_channels: int) -> None:
+    """Refuse a minimum width that a gate of so many channels cannot keep."""
+    if not 1 <= min_width <= num_channels:
+        raise ValueError(
+            f"min_width must lie in 1 … {num_channels} (the number of channels), "
+            f"received {min_width}."
+        )
+
+
+def first_of(ranking: Tensor, count: int) -> Tensor:
+    """The boolean support of the first `count` channels of a ranking: [num_channels].
+
+    >>> first_of(torch.tensor([2, 0, 1]), 2)
+    tensor([ True, False,  True])
+    """
+    return torch.zeros_like(ranking, dtype=torch.bool).index_fill(0, ranking[:count], True)

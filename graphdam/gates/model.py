@@ -23,7 +23,8 @@ def widths_of(model: nn.Module) -> list[int]:
 def width_penalty(model: nn.Module) -> Tensor:
     r"""The mean of the gates' penalties: for DAM :math:`\frac1L \sum_l \beta_l`, a scalar.
 
-    Zero for a model without gates.
+    Zero for a model without gates. No gate's penalty grows with its number of channels, so every
+    layer has an equal say.
     """
     penalties = [gate.penalty() for gate in gates_of(model).values()]
     if not penalties:
@@ -36,8 +37,9 @@ def parameter_groups(
 ) -> list[dict[str, Any]]:
     """Optimiser groups that keep the gates' parameters apart from the weights.
 
-    A gate's offset is not a weight: decay would pull it towards 0 and reopen channels, and under
-    Adam it moves by about its learning rate a step, so it needs its own.
+    What a gate learns is not a weight. Decay would pull DAM's offset and the hard concrete's
+    log a towards 0, which reopens channels, and press on the L1 scale beside its penalty. And
+    under Adam each moves by about its learning rate a step, so it needs its own.
 
     Args:
         model: a model, gated or not.

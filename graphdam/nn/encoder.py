@@ -39,7 +39,7 @@ class Encoder(ConvStack):
     ) -> Tensor:
         """One layer's output for the first `batch_size` nodes, as `forward` computes it."""
         h = self._conv(layer, x, edge_index, None, None)[:batch_size]
-        if layer < self.num_layers - 1 or self.jk_mode is not None:
+        if self._is_finished(layer):
             h = self._finish_layer(layer, h)
         if layer < self.num_layers - 1:
             return h
@@ -96,10 +96,13 @@ class Encoder(ConvStack):
         return surgery.compact(self)
 
     def truncate(self: Self, width: int | Sequence[int]) -> Self:
-        """A new plain encoder with only the first channels of every layer in `widths`.
+        """A new plain encoder with only the most important channels of every layer in `widths`.
 
-        Not exact, unless the removed channels are closed: DAM orders channels by their value to
-        the network, so a prefix is the best cut.
+        Not exact, unless the removed channels are closed. Importance is the gate's word
+        (`Gate.ranking`): DAM orders channels by their value to the network, so there, and without
+        a gate, it is the first channels that stay. L1 and L0 gates keep those with the largest
+        scales and probabilities, in the order in which they stood: the plain encoder no longer
+        knows which of them matter, so it must not be cut again.
 
         Args:
             width: how many to keep, for all layers or one number a layer.

@@ -14,6 +14,7 @@ from torch_geometric.nn.norm import (
     MeanSubtractionNorm,
 )
 
+from graphdam.compaction import slice_out
 from graphdam.errors import InexactError
 
 CHANNELWISE_NORMS = (
@@ -79,6 +80,45 @@ def check_activation(act: Callable[[Tensor], Tensor] | None, num_channels: int) 
             f"act '{name}' mixes channels, so the outputs would change when closed channels are "
             f"removed: use an elementwise activation such as 'relu', 'elu' or 'tanh', or gate=None."
         )
+
+
+def check_homogeneous(act: Callable[[Tensor], Tensor] | None) -> None:
+    r"""Refuse an activation with :math:`\sigma(g x) \ne g \, \sigma(x)` for some g > 0.
+
+    Where no layer reads what is gated, the gate's values go into the layer that writes it, and so
+    through the activation. The activation itself is asked, for inputs from 1e-4 to 1e4.
+
+    Raises:
+        InexactError: with the activation's name and what works instead.
+    """
+    if act is None:
+        return
+    training = isinstance(act, nn.Module) and act.training
+    if isinstance(act, nn.Module):
+        act.eval()
+    sizes = torch.logspace(-4, 4, 33)
+    x = torch.cat([-sizes, sizes]).unsqueeze(1)
+    with torch.no_grad():
+        takes_factors = torch.allclose(act(0.25 * x), 0.25 * act(x), rtol=1e-5, atol=0)
+    if isinstance(act, nn.Module):
+        act.train(training)
+    if takes_factors:
+        return
+    name = type(act).__name__ if isinstance(act, nn.Module) else getattr(act, "__name__", str(act))
+    raise InexactError(
+        f"act '{name}' at the output does not take a gate's values through, so they could not be "
+        f"folded into the layer below: use 'relu', 'leaky_relu' or 'prelu', or act_output=False."
+    )
+
+
+def check_absorbs(norm: nn.Module, num_channels: int) -> None:
+    """Refuse a norm that no gate's values can go into, by slicing it.
+
+    Raises:
+        InexactError: with the norm's name and what works instead.
+    """
+    if not isinstance(norm, nn.Identity):
+        slice_out(norm, torch.arange(num_channels), torch.ones(num_channels))
 
 
 def check_aggregation(aggr: object) -> None:

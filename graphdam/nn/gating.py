@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from graphdam.errors import SettingsError, unknown_choice
-from graphdam.gates import DAMGate, Gate
+from graphdam.gates import DAMGate, Gate, HardConcreteGate, L1Gate
 
-GATES: dict[str, type[Gate]] = {"dam": DAMGate}
+GATES: dict[str, type[Gate]] = {"dam": DAMGate, "l0": HardConcreteGate, "l1": L1Gate}
 
 
 def make_gate(kind: str, num_channels: int, arguments: dict[str, Any]) -> Gate:

@@ -19,6 +19,7 @@ from torch_geometric.nn.norm import (
 )
 
 from graphdam.compaction import (
+    absorbs_nothing,
     mixing_norm,
     num_inputs,
     num_outputs,
@@ -159,7 +160,7 @@ def _(layer: GATConv | GATv2Conv, keep: Tensor, scale: Tensor | None = None) -> 
         of_rows = factor
         if isinstance(linear, GatedLinear):
             with torch.no_grad():
-                of_rows = factor * linear.gate.values().double().cpu()[per_head]
+                of_rows = factor * linear.gate.final_values().double().cpu()[per_head]
             linear = linear.linear
         setattr(new, name, slice_out(linear, rows, of_rows.repeat(heads)))
     if getattr(layer, "share_weights", False):
@@ -200,6 +201,8 @@ def _(layer: BatchNorm, keep: Tensor, scale: Tensor | None = None) -> BatchNorm:
 def _(
     layer: GraphNorm | InstanceNorm, keep: Tensor, scale: Tensor | None = None
 ) -> GraphNorm | InstanceNorm:
+    if scale is not None and getattr(layer, "weight", None) is None:
+        raise InexactError(absorbs_nothing(layer))
     new = shallow(layer)
     for name, parameter in layer.named_parameters(recurse=False):
         factor = scale if name in ("weight", "bias") else None
@@ -214,6 +217,8 @@ def _(
 @slice_out.register(GraphSizeNorm)
 @slice_out.register(MeanSubtractionNorm)
 def _(layer: nn.Module, keep: Tensor, scale: Tensor | None = None) -> nn.Module:
+    if scale is not None:
+        raise InexactError(absorbs_nothing(layer))
     return layer
 
 

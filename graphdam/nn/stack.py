@@ -17,7 +17,12 @@ from graphdam.data.dropout import Dropout
 from graphdam.errors import SettingsError
 from graphdam.gates import Gate
 from graphdam.nn.adjacency import Adjacency, edge_list
-from graphdam.nn.exactness import check_activation, check_norm
+from graphdam.nn.exactness import (
+    check_absorbs,
+    check_activation,
+    check_homogeneous,
+    check_norm,
+)
 from graphdam.nn.gating import make_gate
 from graphdam.nn.layers import (
     hidden_widths,
@@ -50,9 +55,13 @@ class ConvStack(nn.Module, ABC):
         norm_kwargs: arguments of the norm.
         jk: jumping knowledge: None, "last", "cat", "max" or "lstm"; "max" and "lstm" tie the
             hidden layers to one shared gate.
-        gate: None for a plain encoder, "dam" for a DAM gate on every hidden layer.
+        gate: None for a plain encoder; the gate on every hidden layer: "dam" (`DAMGate`), "l1"
+            (`L1Gate`) or "l0" (`HardConcreteGate`).
         gate_output: gate the output embedding too.
-        gate_kwargs: arguments of the gates, see `graphdam.gates.DAMGate`.
+        act_output: norm and activation after the last convolution too, where what it writes is an
+            embedding. A gate on it needs an activation that takes factors through (relu, prelu),
+            and a norm with weights that take them (batch_norm), or none.
+        gate_kwargs: arguments of the gates, see their classes in `graphdam.gates`.
         output_is_embedding: whether `embed` returns the output; by default, if `out_channels` is
             None or `gate_output` is set. Otherwise the output is a classifier's, and `embed`
             returns what the last layer reads.
@@ -86,6 +95,7 @@ class ConvStack(nn.Module, ABC):
         *,
         gate: str | None = None,
         gate_output: bool = False,
+        act_output: bool = False,
         gate_kwargs: dict[str, Any] | None = None,
         output_is_embedding: bool | None = None,
         lstm_channels: int | None = None,
@@ -110,6 +120,7 @@ class ConvStack(nn.Module, ABC):
             "jk": jk,
             "gate": gate,
             "gate_output": gate_output,
+            "act_output": act_output,
             "gate_kwargs": gate_kwargs,
             "output_is_embedding": output_is_embedding,
             "lstm_channels": lstm_channels,
@@ -120,7 +131,14 @@ class ConvStack(nn.Module, ABC):
                 f"in_channels must be the number of features of a node, at least 1; received "
                 f"{in_channels!r}. Lazy (-1) and bipartite inputs are not supported."
             )
+        written_by_conv = jk is None and out_channels is None
+        if act_output and not (written_by_conv and output_is_embedding):
+            raise SettingsError(
+                "act_output=True is for an embedding that the last convolution writes: leave jk "
+                "and out_channels out."
+            )
         self.in_channels = in_channels
+        self.act_output = act_output
         self.hidden_channels: list[int] = self.config["hidden_channels"]
         self.num_layers = num_layers
         self.jk_mode = jk
@@ -139,8 +157,8 @@ class ConvStack(nn.Module, ABC):
             before = in_channels if layer == 0 else sizes[layer - 1]
             to_out = layer == num_layers - 1 and out_channels is not None and jk is None
             self.convs.append(self.init_conv(before, size, to_out=to_out, **kwargs))
-            hidden = layer < num_layers - 1 or jk is not None
-            self.norms.append(make_norm(norm, size, norm_kwargs) if hidden else nn.Identity())
+            finished = self._is_finished(layer)
+            self.norms.append(make_norm(norm, size, norm_kwargs) if finished else nn.Identity())
         if jk is not None:
             if jk != "last":
                 self.jk = make_jumping_knowledge(jk, sizes, lstm_channels)
@@ -167,9 +185,13 @@ class ConvStack(nn.Module, ABC):
             if is_output:
                 self.output_gate = index
             for layer in [int(path[6:]) for path in group.producers if path.startswith("convs.")]:
-                if not is_output:
+                if self._is_finished(layer):
                     check_norm(self.norms[layer])
                     check_activation(self.act, group.num_channels)
+                if is_output and self.act_output:
+                    check_homogeneous(self.act)
+                    check_absorbs(self.norms[layer], group.num_channels * group.repeats)
+                if not is_output:
                     self.gate_of_layer[layer] = index
                 self.gate_conv(self.conv(layer), gate)
         for conv in self.convs:
@@ -189,7 +211,8 @@ class ConvStack(nn.Module, ABC):
         output = None
         if self.output_is_embedding:
             repeats = self.output_repeats(self.num_layers - 1) if self.jk_mode is None else 1
-            output = Channels(self.out_channels, repeats, _gate_path(self.output_gate))
+            normed = not isinstance(self.norms[-1], nn.Identity) and self.jk_mode is None
+            output = Channels(self.out_channels, repeats, _gate_path(self.output_gate), normed)
         return channel_groups(Layout(hidden, self.num_layers, self.jk_mode, output))
 
     @property
@@ -204,6 +227,14 @@ class ConvStack(nn.Module, ABC):
         if self.jk_mode in ("max", "lstm"):  # one group stands for all hidden layers
             return open_channels[:1] * self.num_layers + open_channels[1:]
         return open_channels
+
+    def _is_hidden(self, layer: int) -> bool:
+        """Whether a later layer reads what this one writes."""
+        return layer < self.num_layers - 1 or self.jk_mode is not None
+
+    def _is_finished(self, layer: int) -> bool:
+        """Whether norm and activation follow a convolution."""
+        return self._is_hidden(layer) or self.act_output
 
     def conv(self, layer: int) -> MessagePassing:
         """The convolution of a layer."""
@@ -333,11 +364,12 @@ class ConvStack(nn.Module, ABC):
                     "A prepared adjacency holds the edge weights already: give them to prepare()."
                 )
 
+        for gate in self.gates:
+            gate.draw_sample()  # type: ignore[operator]
         hidden: list[Tensor] = []
         h: Any = x
         for layer in range(self.num_layers):
-            is_hidden = layer < self.num_layers - 1 or self.jk_mode is not None
-            if embed and not is_hidden:
+            if embed and not self._is_hidden(layer):
                 return h  # type: ignore[no-any-return]
             if sampled[0] is not None:
                 weighted = edge_weight is not None
@@ -345,8 +377,10 @@ class ConvStack(nn.Module, ABC):
                 h, edge_index, value = trim_to_layer(layer, *sampled, h, edge_index, value)
                 edge_weight, edge_attr = (value, None) if weighted else (None, value)
             h = self._conv(layer, h, edge_index, edge_weight, edge_attr)
-            if is_hidden:
-                h = self.dropout(self._finish_layer(layer, h, *batch))
+            if self._is_finished(layer):
+                h = self._finish_layer(layer, h, *batch)
+            if self._is_hidden(layer):
+                h = self.dropout(h)
                 hidden.append(h)
         if self.jk_mode is not None:
             h = self.jk(hidden) if hasattr(self, "jk") else h
@@ -375,7 +409,7 @@ class ConvStack(nn.Module, ABC):
     def _finish_layer(
         self, layer: int, h: Tensor, batch: Tensor | None = None, batch_size: int | None = None
     ) -> Tensor:
-        """Norm, activation and gate of a hidden layer."""
+        """Norm, activation and, of a hidden layer, gate."""
         if self.act is not None and self.act_first:
             h = self.act(h)
         norm = self.norms[layer]

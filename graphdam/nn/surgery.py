@@ -10,8 +10,15 @@ from torch import Tensor, nn
 from torch_geometric.nn import models as stock
 
 import graphdam.nn.slicing  # noqa: F401  (registers the rules of graph layers)
-from graphdam.compaction import CompactionPlan, apply_plan, num_outputs, plan_compaction
+from graphdam.compaction import (
+    ChannelGroup,
+    CompactionPlan,
+    apply_plan,
+    num_outputs,
+    plan_compaction,
+)
 from graphdam.errors import SettingsError
+from graphdam.gates import Gate
 from graphdam.nn.stack import ConvStack
 
 StackType = TypeVar("StackType", bound=ConvStack)
@@ -49,7 +56,7 @@ def compact(encoder: StackType, keep: Mapping[str, Tensor] | None = None) -> Sta
 
 
 def truncate(encoder: StackType, width: int | Sequence[int]) -> StackType:
-    """A plain encoder that keeps the first channels of every layer.
+    """A plain encoder that keeps the most important channels of every layer.
 
     Raises:
         SettingsError: a width below 1 or above the present one, or another number of them.
@@ -71,8 +78,16 @@ def truncate(encoder: StackType, width: int | Sequence[int]) -> StackType:
                 f"A layer with {group.repeats} heads side by side can only be cut to a multiple "
                 f"of {group.repeats} channels; received {new}."
             )
-        keep[group.name] = torch.arange(new // group.repeats)
+        keep[group.name] = _ranking(encoder, group)[: new // group.repeats]
     return compact(encoder, keep)
+
+
+def _ranking(encoder: ConvStack, group: ChannelGroup) -> Tensor:
+    """A group's channels, the most important first; without a gate in the order they stand."""
+    if group.gate is None:
+        return torch.arange(group.num_channels)
+    gate: Gate = encoder.get_submodule(group.gate)  # type: ignore[assignment]
+    return gate.ranking()
 
 
 def _widths_by_group(encoder: ConvStack, wanted: Sequence[int]) -> list[int]:
@@ -97,6 +112,8 @@ def to_pyg(encoder: ConvStack) -> nn.Module:
             hidden layers, which the stock model cannot be told.
     """
     small = compact(encoder)
+    if small.act_output:
+        small = _with_identity_readout(small)
     widest = max(small.hidden_channels, default=small.out_channels)
     if small.jk_mode == "lstm":
         widest = max(widest, 2)  # PyG sizes the LSTM by it, and refuses the size 0
@@ -109,7 +126,14 @@ def to_pyg(encoder: ConvStack) -> nn.Module:
             )
         config["out_channels"] = small.out_channels
     padded = _pad(small, type(encoder)(**config))
-    for name in ("gate", "gate_output", "gate_kwargs", "output_is_embedding", "lstm_channels"):
+    for name in (
+        "gate",
+        "gate_output",
+        "act_output",
+        "gate_kwargs",
+        "output_is_embedding",
+        "lstm_channels",
+    ):
         del config[name]
     model: nn.Module = getattr(stock, type(encoder).__name__)(**config)
     if small.jk_mode == "lstm":
@@ -118,6 +142,24 @@ def to_pyg(encoder: ConvStack) -> nn.Module:
     model.to(device=first.device, dtype=first.dtype)
     model.load_state_dict(padded.state_dict())
     return model.train(encoder.training)
+
+
+@torch.no_grad()
+def _with_identity_readout(encoder: StackType) -> StackType:
+    """The same function with a last linear layer that changes nothing.
+
+    PyG's stock models apply norm and activation after the last convolution if such a layer reads
+    it (`jk="last"`), and not otherwise.
+    """
+    width = encoder.out_channels
+    config = {**encoder.config, "act_output": False, "jk": "last", "out_channels": width}
+    read = type(encoder)(**config)
+    first = next(encoder.parameters())
+    read.to(device=first.device, dtype=first.dtype)
+    eye = torch.eye(width, dtype=first.dtype, device=first.device)
+    bias = torch.zeros_like(eye[0])
+    read.load_state_dict({**encoder.state_dict(), "lin.weight": eye, "lin.bias": bias})
+    return read.train(encoder.training)
 
 
 @torch.no_grad()

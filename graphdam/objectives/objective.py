@@ -46,7 +46,8 @@ class Objective(nn.Module, ABC):
     """What an encoder is trained to do.
 
     An objective may own parameters (a decoder, a discriminator); they are trained with the
-    encoder and dropped at the end.
+    encoder and dropped at the end. A student and its teacher are compared by what they say in
+    common (`predictions`): classes, links, or the teacher's embedding.
     """
 
     metric: str
@@ -65,17 +66,37 @@ class Objective(nn.Module, ABC):
         del prepared
         return 1.0
 
+    def for_teacher(self, teacher: Encoder) -> Objective:
+        """The same objective for the teacher of this one's encoder; shared if it owns nothing."""
+        del teacher
+        return self
+
+    def training_graph(self, graph: Graph) -> Graph:
+        """The graph that encoders read: the whole one, unless something of it is held out."""
+        return graph
+
+    def begin_epoch(self) -> None:
+        """Draw what all of an epoch is to be measured on."""
+
+    def after_step(self, encoder: Encoder) -> None:
+        """Follow what an optimiser's step has changed."""
+        del encoder
+
+    def predictions(self, outputs: Tensor) -> Tensor:
+        """What outputs say in the terms that student and teacher share; by default themselves."""
+        return outputs
+
     @abstractmethod
     def imitation(self, outputs: Tensor, taught: Tensor) -> Tensor:
-        """How far a student's outputs lie from its teacher's, on all nodes, label-free: a scalar.
+        """How far a student's predictions lie from its teacher's, label-free: a scalar.
 
         Args:
-            outputs: the student's.
+            outputs: the student's `predictions`.
             taught: the teacher's, without gradient.
         """
 
     def disagreement(self, outputs: Tensor, taught: Tensor) -> Tensor:
-        """How different two encoders' outputs are for whoever uses them; by default `imitation`.
+        """How different two encoders' predictions are for their users; by default `imitation`.
 
         The brake on the width compares a student's with a noisy teacher's.
         """
@@ -83,9 +104,9 @@ class Objective(nn.Module, ABC):
 
     @abstractmethod
     def uninformed(self, taught: Tensor) -> Tensor:
-        """The outputs nearest to `taught` among those that say the same of every node.
+        """The predictions nearest to `taught` among those that say the same of every node.
 
-        Their `disagreement` with `taught` is what a teacher's outputs tell about the nodes, the
+        Their `disagreement` with `taught` is what a teacher's predictions tell about the nodes, the
         scale for how much of it a student may miss.
         """
 
@@ -97,15 +118,19 @@ class Objective(nn.Module, ABC):
         """How many items a score is about; the nodes of that part by default."""
         return int(prepared.graph.mask(split).sum())
 
-    @torch.no_grad()
     def score(
         self, encoder: Encoder, prepared: PreparedGraph, split: SplitName
     ) -> dict[str, float]:
         """The encoder's scores on one part of the split, by name."""
+        outputs = self.quiet_outputs(encoder, prepared)
+        return {self.metric: self.evaluate(outputs, prepared, split).score}
+
+    @torch.no_grad()
+    def quiet_outputs(self, encoder: Encoder, prepared: PreparedGraph) -> Tensor:
+        """The outputs in evaluation mode, whichever mode the encoder is left in."""
         training = encoder.training
         encoder.eval()
         try:
-            outputs = self.outputs(encoder, prepared)
+            return self.outputs(encoder, prepared)
         finally:
             encoder.train(training)
-        return {self.metric: self.evaluate(outputs, prepared, split).score}

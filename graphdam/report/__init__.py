@@ -5,14 +5,10 @@ Nothing here needs torch, so that `graphdam report` answers at once. Pictures ar
 """
 
 from graphdam.report.before_after import before_after, deviation_line
+from graphdam.report.bench_folder import BenchFolder, BenchPlan, CellPlan, MissingCell
 from graphdam.report.caption import caption
-from graphdam.report.comparison import (
-    PairedDifference,
-    comparison,
-    method_name,
-    paired_difference,
-    wide_alone,
-)
+from graphdam.report.collect import Collected, collect
+from graphdam.report.comparison import PairedDifference, comparison, paired_difference
 from graphdam.report.figures import (
     draw_curves,
     draw_frontier,
@@ -21,6 +17,11 @@ from graphdam.report.figures import (
     draw_run,
 )
 from graphdam.report.history import HISTORY_FILE, HistoryLine, read_history
+from graphdam.report.merge import merge_records
+from graphdam.report.methods import method_name, wide_alone
+from graphdam.report.missing import with_missing
+from graphdam.report.page import Group, group_records, write_group
+from graphdam.report.pareto import pareto_front
 from graphdam.report.prefixes import prefix_table
 from graphdam.report.record import (
     RECORD_FILE,
@@ -30,15 +31,22 @@ from graphdam.report.record import (
     WideReference,
     read_record,
     write_record,
+    write_record_file,
 )
 from graphdam.report.scores import Scores
-from graphdam.report.table import TextTable, to_csv, to_markdown, to_rich
+from graphdam.report.table import TextTable, to_csv, to_markdown, to_rich, without
 
 __all__ = [
     "HISTORY_FILE",
     "RECORD_FILE",
+    "BenchFolder",
+    "BenchPlan",
+    "CellPlan",
+    "Collected",
+    "Group",
     "HistoryLine",
     "Latency",
+    "MissingCell",
     "PairedDifference",
     "Prefix",
     "RunRecord",
@@ -47,6 +55,7 @@ __all__ = [
     "WideReference",
     "before_after",
     "caption",
+    "collect",
     "comparison",
     "deviation_line",
     "draw_curves",
@@ -54,8 +63,11 @@ __all__ = [
     "draw_gates",
     "draw_prefixes",
     "draw_run",
+    "group_records",
+    "merge_records",
     "method_name",
     "paired_difference",
+    "pareto_front",
     "prefix_table",
     "read_history",
     "read_record",
@@ -63,5 +75,9 @@ __all__ = [
     "to_markdown",
     "to_rich",
     "wide_alone",
+    "with_missing",
+    "without",
+    "write_group",
     "write_record",
+    "write_record_file",
 ]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 
+from graphdam.errors import RunFolderError
+from graphdam.report.methods import display_name, method_name, setting_of, wide_alone
 from graphdam.report.numbers import (
     MISSING,
     metric_text,
@@ -19,15 +21,6 @@ from graphdam.report.numbers import (
 from graphdam.report.record import RunRecord
 from graphdam.report.table import TextTable, Value
 
-_GATES = {"dam": "DAM", "l1": "L1 gate", "l0": "L0 gate", "hard_concrete": "L0 gate"}
-_NAMES = {
-    "cora": "Cora",
-    "citeseer": "CiteSeer",
-    "pubmed": "PubMed",
-    "gcn": "GCN",
-    "graphsage": "GraphSAGE",
-    "gat": "GAT",
-}
 _DATA_COLUMNS = (
     "dataset",
     "split",
@@ -74,67 +67,22 @@ def paired_difference(values: Sequence[float], reference: Sequence[float]) -> Pa
     return PairedDifference(mean=mean, p=float(ttest_rel(values, reference).pvalue))
 
 
-def setting_of(record: RunRecord) -> tuple[str, str, str, str, str]:
-    """What two runs must share to be compared: data set, split, model, objective, metric."""
-    return record.dataset, record.split, record.model, record.objective, record.test.metric
-
-
-def wide_alone(record: RunRecord, records: Iterable[RunRecord]) -> RunRecord | None:
-    """The widest model trained alone (recipe "wide") in the same setting with the same seeds.
-
-    Of several as wide, with other activations say, the one that scores highest on the test nodes:
-    a compact model is held against the best that width can do.
-    """
-    candidates = [
-        other
-        for other in records
-        if other.recipe == "wide"
-        and setting_of(other) == setting_of(record)
-        and set(other.seeds) == set(record.seeds)
-    ]
-    return max(
-        candidates, key=lambda other: (sum(other.start_widths), other.test.mean), default=None
-    )
-
-
-def method_name(record: RunRecord) -> str:
-    """The method in the words of the tables, such as "DAM + teacher" or "trained alone"."""
-    return ", ".join([_recipe_name(record), *_changes(record)])
-
-
-def _recipe_name(record: RunRecord) -> str:
-    if record.recipe == "wide":
-        return "trained alone"
-    gate = "no gate" if record.gate is None else _GATES.get(record.gate, record.gate)
-    if record.recipe == "paper":
-        return f"{gate} (paper's recipe)"
-    return f"{gate} + {record.wide.name}" if record.wide is not None else gate
-
-
-def _changes(record: RunRecord) -> list[str]:
-    """Departures from the recipe in words; widths stand in a column of their own."""
-    words = ["width set"] if "target_width" in record.changed else []
-    shown = {"target_width", "hidden_channels", "start_width"}
-    return words + [
-        f"{name}={value}" for name, value in record.changed.items() if name not in shown
-    ]
-
-
-def display_name(name: str) -> str:
-    """A data set or model as its authors spell it.
-
-    >>> display_name("citeseer"), display_name("my_graph")
-    ('CiteSeer', 'my_graph')
-    """
-    return _NAMES.get(name, name)
-
-
 def comparison(records: Sequence[RunRecord]) -> TextTable:
     """A row a record, grouped by setting, the widest first.
 
     The difference is to the widest model trained alone with the same seeds, if it is among the
     records. Columns that would say the same on every row (objective) are left out.
+
+    Raises:
+        RunFolderError: the records are of several versions of graphdam.
     """
+    versions = sorted({record.graphdam_version for record in records})
+    if len(versions) > 1:
+        raise RunFolderError(
+            f"Records of graphdam {' and '.join(versions)} are not put into one table, because "
+            f"numbers may differ from version to version: make a table of each, or make the older "
+            f"records anew."
+        )
     settings = list(dict.fromkeys(setting_of(record) for record in records))
     ordered = sorted(
         records,
@@ -148,6 +96,7 @@ def comparison(records: Sequence[RunRecord]) -> TextTable:
     metrics = {record.test.metric for record in records}
     several_objectives = len({record.objective for record in records}) > 1
     metric = metric_text(next(iter(metrics))) if len(metrics) == 1 else "score"
+    further = sorted({name for record in records for name in record.further})
     columns = (
         "data set",
         "model",
@@ -158,6 +107,7 @@ def comparison(records: Sequence[RunRecord]) -> TextTable:
         "multiply-adds",
         "latency ratio (×)",
         f"test {metric} (%)",
+        *(f"test {metric_text(name)} (%)" for name in further),
         "difference to wide (points)",
         "seeds",
         "split",
@@ -174,22 +124,33 @@ def comparison(records: Sequence[RunRecord]) -> TextTable:
                 display_name(record.model),
                 *((record.objective,) if several_objectives else ()),
                 method_name(record),
-                widths_text(record.widths),
+                _widths_cell(record),
                 span(record.parameters),
                 span(record.multiply_adds),
                 MISSING if record.latency is None else ratio(record.latency.ratio),
                 percent(record.test)
                 + (f" {metric_text(record.test.metric)}" if len(metrics) > 1 else ""),
+                *(
+                    percent(record.further[name]) if name in record.further else MISSING
+                    for name in further
+                ),
                 "reference" if reference is record else _difference_text(paired),
                 str(len(record.seeds)),
                 record.split,
             )
         )
-        data.append(_data_row(record, paired))
+        more: list[Value] = []
+        for name in further:
+            scores = record.further.get(name)
+            more += [None, None] if scores is None else [scores.mean, scores.std]
+        data.append((*_data_row(record, paired), *more))
     return TextTable(
         columns=columns,
         rows=tuple(rows),
-        data_columns=_DATA_COLUMNS,
+        data_columns=(
+            *_DATA_COLUMNS,
+            *(f"test_{name}_{part}" for name in further for part in ("mean", "std")),
+        ),
         data=tuple(data),
         labels=4 if several_objectives else 3,
     )
@@ -204,6 +165,16 @@ def _difference_text(paired: PairedDifference | None) -> str:
     if paired is None:
         return MISSING
     return points(paired.mean) + ("" if paired.p is None else f" ({p_value(paired.p)})")
+
+
+def _widths_cell(record: RunRecord) -> str:
+    """The widths, and what was asked for where that could not be reached."""
+    target = record.changed.get("target_width")
+    if isinstance(target, list) and record.widths[0]:
+        asked = target * (len(record.widths[0]) // len(target))
+        if any(widths != asked for widths in record.widths):
+            return f"{widths_text(record.widths)} (asked for {', '.join(map(str, target))})"
+    return widths_text(record.widths)
 
 
 def _mean_width(record: RunRecord) -> float:

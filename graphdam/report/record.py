@@ -34,6 +34,7 @@ class WideReference(Frozen):
     widths: list[Width]
     val: Scores
     test: Scores
+    further: dict[str, Scores] = Field(default_factory=dict)
     parameters: Count
     multiply_adds: Count
 
@@ -65,6 +66,7 @@ class RunRecord(Frozen):
     `deviation` is the largest difference, over the seeds, between the outputs of the gated and
     of the compact model, relative to the output's scale. `seconds` are per seed. The model of
     `model_seed` is the one that the run folder holds. `latency` is measured on that model.
+    `further` holds other scores of the test part by name (macro-F1, average precision).
     `prefixes` says, per seed, what the compact model cut to its first channels scores on
     validation, from the narrowest prefix to the model itself; without gates there are none.
     """
@@ -77,7 +79,7 @@ class RunRecord(Frozen):
     split: str
     model: Literal["gcn", "graphsage", "gat"]
     objective: str
-    recipe: Literal["default", "paper", "wide"]
+    recipe: str
     gate: str | None
     changed: dict[str, str | int | float | bool | list[int] | None] = Field(default_factory=dict)
     seeds: list[Count] = Field(min_length=1)
@@ -88,6 +90,7 @@ class RunRecord(Frozen):
     wide: WideReference | None
     start_widths: list[Width]
     widths: list[list[Width]]
+    further: dict[str, Scores] = Field(default_factory=dict)
     prefixes: list[list[Prefix]] | None = None
     parameters: list[Count]
     multiply_adds: list[Count]
@@ -185,7 +188,11 @@ def write_record(record: RunRecord, folder: str | Path) -> Path:
         raise RunFolderError(
             f"No folder at {folder}: a record is written into an existing run folder. Create it."
         )
-    path = folder / RECORD_FILE
+    return write_record_file(record, folder / RECORD_FILE)
+
+
+def write_record_file(record: RunRecord, path: Path) -> Path:
+    """Writes a record under a name of its own, its folder made; whole or not at all."""
     text = json.dumps(record.model_dump(mode="json"), indent=1, ensure_ascii=False, allow_nan=False)
     try:
         write_atomically(path, f"{text}\n")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -31,6 +31,17 @@ class TextTable:
     def __post_init__(self) -> None:
         assert all(len(row) == len(self.columns) for row in self.rows)
         assert all(len(row) == len(self.data_columns) for row in self.data)
+
+
+def without(table: TextTable, *columns: str) -> TextTable:
+    """The table for readers without these columns, where they are there; the data stay."""
+    keep = [at for at, column in enumerate(table.columns) if column not in columns]
+    return replace(
+        table,
+        columns=tuple(table.columns[at] for at in keep),
+        rows=tuple(tuple(row[at] for at in keep) for row in table.rows),
+        labels=sum(at < table.labels for at in keep),
+    )
 
 
 def to_markdown(table: TextTable) -> str:

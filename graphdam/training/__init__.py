@@ -1,6 +1,6 @@
 """The loop, its settings, the co-trained teacher, checkpoints."""
 
-from graphdam.training.build import build_encoder, build_gated, build_wide
+from graphdam.training.build import build_encoder, build_gated, build_objective, build_wide
 from graphdam.training.recipes import RECIPES, Recipe
 from graphdam.training.settings import Settings
 from graphdam.training.trainer import Fit, Trainer, seeded
@@ -13,6 +13,7 @@ __all__ = [
     "Trainer",
     "build_encoder",
     "build_gated",
+    "build_objective",
     "build_wide",
     "seeded",
 ]

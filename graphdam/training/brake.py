@@ -14,11 +14,13 @@ LEAST_DECAY = 0.01
 class Brake:
     r"""Turns λ down as a student comes to lie too far from its teacher, and around beyond that.
 
-    The student's distance from the teacher, :math:`d_s = \mathrm{KL}(t \,\Vert\, s)` without
-    dropout on all nodes, has two limits. One is how far dropout moves the teacher from itself,
-    :math:`d_t`: the difference that the graph does not care about. The other is what the teacher's
-    predictions tell about the nodes at all, :math:`d_0`, the distance of the best answer that is
-    the same for every node: a teacher that dropout drowns would allow everything. With
+    The student's distance from the teacher without dropout on all nodes, :math:`d_s` (the
+    objective's `disagreement`: :math:`\mathrm{KL}(t \,\Vert\, s)`, or the share of the variance of
+    an embedding that is missed), has two limits. One is how far dropout moves the teacher from
+    itself, :math:`d_t`: the difference that the graph does not care about. The other is what the
+    teacher's predictions tell about the nodes at all, :math:`d_0`, the distance of the best answer
+    that is the same for every node: a teacher that dropout drowns would allow everything. (A
+    teacher that nothing disturbs has the second limit only.) With
 
     .. math::
         r = d_s / \min(\mathrm{tolerance} \cdot d_t, \mathrm{loss} \cdot d_0)
@@ -58,9 +60,11 @@ class Brake:
     @property
     def pressure(self) -> float:
         """What λ is multiplied by: from 1 to −1; 1 before the first look and without a teacher."""
-        if self.gap_of_student is None or self.gap_of_teacher is None or self.information is None:
+        if self.gap_of_student is None or self.information is None:
             return 1.0
-        limit = min(self.tolerance * self.gap_of_teacher, self.loss * self.information)
+        limit = self.loss * self.information
+        if self.gap_of_teacher is not None:
+            limit = min(self.tolerance * self.gap_of_teacher, limit)
         if self.gap_of_student >= 2 * limit:
             return -1.0
         return min(1.0, 2 * (1 - self.gap_of_student / limit))
@@ -80,12 +84,15 @@ class Brake:
             return True
         return self.gap_of_teacher > self.loss * self.information
 
-    def observe(self, *, gap_of_student: float, gap_of_teacher: float, information: float) -> None:
-        """Take in an epoch's distances from the teacher: the student's, the noisy teacher's, and
-        that of the best answer which is the same for every node.
+    def observe(
+        self, *, gap_of_student: float, gap_of_teacher: float | None, information: float
+    ) -> None:
+        """Take in an epoch's distances from the teacher: the student's, the noisy teacher's (None
+        if nothing disturbs it), and that of the best answer which is the same for every node.
         """
         self.gap_of_student = smoothed(self.gap_of_student, gap_of_student)
-        self.gap_of_teacher = smoothed(self.gap_of_teacher, gap_of_teacher)
+        if gap_of_teacher is not None:
+            self.gap_of_teacher = smoothed(self.gap_of_teacher, gap_of_teacher)
         self.information = smoothed(self.information, information)
 
     def relieve(self, *, again: bool = False) -> None:

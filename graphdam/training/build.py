@@ -6,8 +6,17 @@ from typing import Any
 
 from graphdam.data import Graph
 from graphdam.errors import SettingsError
+from graphdam.evaluation.link_split import split_links
 from graphdam.gates import offset_of_width
 from graphdam.nn import GAT, GCN, Encoder, GraphSAGE
+from graphdam.objectives import (
+    Bootstrap,
+    DeepGraphInfomax,
+    Grace,
+    LinkReconstruction,
+    NodeClassification,
+    Objective,
+)
 from graphdam.training.settings import Settings
 
 MODELS: dict[str, type[Encoder]] = {"gcn": GCN, "graphsage": GraphSAGE, "gat": GAT}
@@ -23,7 +32,13 @@ def build_encoder(settings: Settings, graph: Graph) -> Encoder:
 
 def build_wide(settings: Settings, graph: Graph) -> Encoder:
     """The wide model without gates: the teacher, or what the `wide` recipe trains."""
-    return _build(settings, graph, width=settings.hidden_channels, dropout=settings.dropout)
+    return _build(
+        settings,
+        graph,
+        width=settings.hidden_channels,
+        embedding=settings.embedding_width,
+        dropout=settings.dropout,
+    )
 
 
 def build_gated(settings: Settings, graph: Graph) -> Encoder:
@@ -39,10 +54,30 @@ def build_gated(settings: Settings, graph: Graph) -> Encoder:
         settings,
         graph,
         width=settings.start_width,
+        embedding=min(settings.start_width, settings.embedding_width),
         dropout=settings.gated_dropout,
         gate=settings.gate,
         gate_kwargs={"initial_offset": initial, "span": SPAN, "min_width": min_width},
     )
+
+
+def build_objective(settings: Settings, graph: Graph, encoder: Encoder, *, seed: int) -> Objective:
+    """What the encoder of a run is trained to do; links are held out by the seed."""
+    objective: Objective
+    match settings.objective:
+        case "node-classification":
+            return NodeClassification(graph, feature_dropout=settings.feature_dropout)
+        case "dgi":
+            objective = DeepGraphInfomax(graph, encoder)
+        case "grace":
+            objective = Grace(graph, encoder)
+        case "bgrl":
+            objective = Bootstrap(graph, encoder)
+        case "gae":
+            objective = LinkReconstruction(split_links(graph, seed=seed))
+        case "vgae":
+            objective = LinkReconstruction(split_links(graph, seed=seed), variational=encoder)
+    return objective.to(graph.y.device)
 
 
 def _build(
@@ -50,23 +85,31 @@ def _build(
     graph: Graph,
     *,
     width: int,
+    embedding: int,
     dropout: float,
     gate: str | None = None,
     gate_kwargs: dict[str, Any] | None = None,
 ) -> Encoder:
     extra: dict[str, Any] = {}
+    hidden: int | list[int] = width
+    out_channels: int | None = graph.out_channels
+    if settings.learns_embedding:
+        hidden, out_channels = [width] * (settings.num_layers - 1) + [embedding], None
+        extra |= {"act_output": settings.objective not in ("gae", "vgae")}
+        extra |= {"gate_output": gate is not None}
     if settings.model == "gat":
-        if width % settings.heads:
-            raise SettingsError(
-                f"A GAT's hidden width must be a multiple of its heads; received width {width} and "
-                f"heads={settings.heads}."
-            )
-        extra = {"heads": settings.heads, "v2": settings.v2}
+        for size in {width, embedding} if settings.learns_embedding else {width}:
+            if size % settings.heads:
+                raise SettingsError(
+                    f"A GAT's hidden width must be a multiple of its heads; received width {size} "
+                    f"and heads={settings.heads}."
+                )
+        extra |= {"heads": settings.heads, "v2": settings.v2}
     return MODELS[settings.model](
         graph.num_features,
-        width,
+        hidden,
         settings.num_layers,
-        graph.out_channels,
+        out_channels,
         dropout,
         settings.act,
         norm=settings.norm,

@@ -41,3 +41,51 @@ RECIPES: dict[str, Recipe] = {
     ),
     "wide": Recipe("The wide model alone: what everything else is compared with.", {"gate": None}),
 }
+
+
+_PROBED: dict[str, Any] = {
+    "dropout": 0.0,
+    "feature_dropout": 0.0,
+    "least_feature_norm": 0.0,
+    "act": "prelu",
+    "lr": 1e-3,
+    "weight_decay": 0.0,
+    "hidden_channels": 512,
+}
+
+_LINKS: dict[str, Any] = {
+    "dropout": 0.0,
+    "feature_dropout": 0.0,
+    "least_feature_norm": 1.0,
+    "act": "relu",
+    "lr": 0.005,
+    "weight_decay": 0.0,
+    "hidden_channels": 256,
+    "embedding_channels": 128,
+    "epochs": 200,
+}
+
+OBJECTIVES: dict[str, Recipe] = {
+    "node-classification": Recipe("Cross-entropy on the labelled nodes."),
+    "dgi": Recipe("Deep Graph Infomax.", {**_PROBED, "num_layers": 1}),
+    "grace": Recipe("Contrast of two views.", {**_PROBED, "act": "relu", "weight_decay": 1e-5}),
+    "bgrl": Recipe("One view predicts the other.", _PROBED),
+    "gae": Recipe("Links rebuilt from inner products.", _LINKS),
+    "vgae": Recipe("The same, with a variational embedding.", _LINKS),
+}
+"""What an objective learns well with, under any recipe."""
+
+_STUDENT_OF_EMBEDDING: dict[str, Any] = {
+    "task_weight": 0.0,
+    "gated_weight_decay": 0.0,
+    "gated_lr": 0.005,
+    "brake_loss": 0.4,
+    "decay_relief": 0.0,
+}
+"""How a gated model learns an embedding from its teacher."""
+
+
+def defaults_of(recipe: str, objective: str) -> dict[str, Any]:
+    """The settings of a recipe for an objective; where both set something, the objective does."""
+    student = {} if objective == "node-classification" else _STUDENT_OF_EMBEDDING
+    return {**student, **RECIPES[recipe].settings, **OBJECTIVES[objective].settings}

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from graphdam.errors import SettingsError, unknown_choice
-from graphdam.training.recipes import RECIPES
+from graphdam.training.recipes import OBJECTIVES, RECIPES, defaults_of
 
 REACH = 6.0
 """How far an offset can move while the width does: its range, 5, and some for the brake."""
@@ -42,8 +42,16 @@ class Settings(BaseModel):
     )
 
     model: Literal["gcn", "graphsage", "gat"] = Field("gcn", description="The encoder.")
-    objective: Literal["node-classification"] = Field(
-        "node-classification", description="What the encoder is trained to do."
+    objective: Literal["node-classification", "dgi", "grace", "bgrl", "gae", "vgae"] = Field(
+        "node-classification",
+        description="What the encoder is trained to do; without labels: dgi, grace, bgrl (probed), "
+        "gae, vgae (links).",
+    )
+    embedding_channels: int | None = Field(
+        None,
+        ge=1,
+        description="Width of the wide model's embedding, where the objective learns one; None for "
+        "the hidden width.",
     )
     hidden_channels: int = Field(256, ge=1, description="Hidden width of the wide model.")
     num_layers: int = Field(2, ge=1, description="Number of graph convolutions.")
@@ -154,11 +162,14 @@ class Settings(BaseModel):
         """A recipe's settings with some replaced."""
         if recipe not in RECIPES:
             raise SettingsError(unknown_choice("recipe", recipe, RECIPES))
+        objective = given.get("objective", "node-classification")
+        if objective not in OBJECTIVES:
+            raise SettingsError(unknown_choice("objective", objective, OBJECTIVES))
         unknown = [name for name in given if name not in cls.model_fields]
         if unknown:
             raise SettingsError(unknown_choice("setting", unknown[0], cls.model_fields))
         try:
-            return cls(**{**RECIPES[recipe].settings, **given, "recipe": recipe})
+            return cls(**{**defaults_of(recipe, objective), **given, "recipe": recipe})
         except ValidationError as error:
             raise SettingsError(_sentence(error)) from None
 
@@ -173,6 +184,7 @@ class Settings(BaseModel):
             raise ValueError(
                 f"seeds must be one or more different numbers from 0 on, received {self.seeds}"
             )
+        self._check_embedding()
         if self.gate is None:
             for name in ("target_width", "max_parameters", "max_multiply_adds", "gate_output"):
                 if getattr(self, name):
@@ -197,15 +209,30 @@ class Settings(BaseModel):
                 f"start_width={self.start_width}: a teacher is at least as wide as its student"
             )
         self._check_target()
-        noise = self.dropout + self.feature_dropout
         presses = self.learns_width and self.penalty_weight > 0
-        if self.teacher and presses and noise == 0:
+        needs_spread = self.teacher and presses and not self.learns_embedding
+        if needs_spread and self.dropout + self.feature_dropout == 0:
             raise ValueError(
                 "dropout=0 and feature_dropout=0 leave the teacher without a spread to measure the "
                 "gated model's distance by, so the width would never shrink: set one of them, or a "
                 "target_width"
             )
         return self
+
+    def _check_embedding(self) -> None:
+        if not self.learns_embedding:
+            if self.embedding_channels is not None:
+                raise ValueError(
+                    f"embedding_channels={self.embedding_channels} is for objectives that learn an "
+                    f"embedding, which {self.objective} does not: leave it out"
+                )
+            return
+        for name in ("gate_output", "jk", "feature_dropout"):
+            if getattr(self, name):
+                raise ValueError(
+                    f"{name}={getattr(self, name)} is for node-classification; {self.objective} "
+                    f"learns the embedding that the last convolution writes: leave it out"
+                )
 
     def _check_target(self) -> None:
         if self.target_width is None:
@@ -226,6 +253,11 @@ class Settings(BaseModel):
                 f"target_width={_numbers(self.target_width)} must lie between 1 and "
                 f"start_width={self.start_width}: channels only close"
             )
+        if self.learns_embedding and self.target_width[-1] > self.embedding_width:
+            raise ValueError(
+                f"target_width={_numbers(self.target_width)} is above "
+                f"embedding_channels={self.embedding_width} in the last layer: channels only close"
+            )
         if len(self.target_width) not in (1, self.num_hidden):
             raise ValueError(
                 f"target_width={_numbers(self.target_width)} must be one number or one for each of "
@@ -241,7 +273,7 @@ class Settings(BaseModel):
 
     def changed(self) -> dict[str, Any]:
         """The settings that depart from the recipe, those that say where and on what apart."""
-        recipe = Settings.of(self.recipe).model_dump(mode="json")
+        recipe = Settings.of(self.recipe, objective=self.objective).model_dump(mode="json")
         apart = {"recipe", "dataset", "split", "seeds", "device", "threads", "model", "objective"}
         now = self.model_dump(mode="json")
         return {name: now[name] for name in now if name not in apart and now[name] != recipe[name]}
@@ -258,13 +290,32 @@ class Settings(BaseModel):
         return self.gate is not None and self.target_width is None and not self.limits
 
     @property
+    def learns_embedding(self) -> bool:
+        """Whether the encoder's output is an embedding, which is gated like a hidden layer."""
+        return self.objective != "node-classification"
+
+    @property
+    def disturbs_teacher(self) -> bool:
+        """Whether dropout reaches anything in the teacher, so that its outputs have a spread."""
+        has_hidden = self.num_layers > 1 or self.readout is not None
+        reaches = self.dropout > 0 and (has_hidden or self.model == "gat")
+        return reaches or self.feature_dropout > 0
+
+    @property
+    def embedding_width(self) -> int:
+        """Width of the wide model's embedding, where the objective learns one."""
+        return self.embedding_channels or self.hidden_channels
+
+    @property
     def readout(self) -> Literal["last", "cat", "max", "lstm"] | None:
         """Jumping knowledge, or the plain linear layer that reads a gated embedding."""
         return "last" if self.gate_output and self.jk is None else self.jk
 
     @property
     def num_hidden(self) -> int:
-        """Hidden layers, each with a width of its own."""
+        """Layers with a width of their own; an embedding that is learnt is one of them."""
+        if self.learns_embedding:
+            return self.num_layers
         return self.num_layers if self.readout is not None else self.num_layers - 1
 
 

@@ -38,7 +38,7 @@ class Chosen:
 
 @dataclass(frozen=True)
 class Lesson:
-    """What a teacher gives in an epoch: its outputs, those under dropout, its validation score."""
+    """What a teacher gives in an epoch: predictions, those under dropout, its validation score."""
 
     outputs: Tensor
     noisy: Tensor
@@ -124,7 +124,12 @@ class TrainingState:
         self.seconds = 0.0
         self.control = WidthControl(settings, encoder, prepared)
         self.student = Learner(encoder, settings, objective)
-        self.teacher = None if teacher is None else Learner(teacher, settings, None)
+        self.teacher: Learner | None = None
+        self.teacher_objective = objective
+        if teacher is not None:
+            self.teacher_objective = objective.for_teacher(teacher)
+            own = None if self.teacher_objective is objective else self.teacher_objective
+            self.teacher = Learner(teacher, settings, own)
         self.gates = [gate for gate in gates_of(encoder).values() if isinstance(gate, DAMGate)]
         self.task_weight = 1.0
         if teacher is not None:
@@ -137,19 +142,23 @@ class TrainingState:
         prepared = self.prepared
         student = self.student.encoder.train()
         control.begin_epoch(epoch)
+        objective.begin_epoch()
         lesson = None if self.teacher is None else self._step_teacher(self.teacher)
 
         outputs = objective.outputs(student, prepared)
-        loss = self.task_weight * objective.loss(student, prepared, outputs)
+        loss = outputs.new_zeros(())
+        if self.task_weight > 0:
+            loss = self.task_weight * objective.loss(student, prepared, outputs)
         if lesson is not None:
             taught = lesson.outputs if control.brake.is_teacher_drowned else lesson.noisy
-            loss = loss + objective.imitation(outputs, taught)
+            loss = loss + objective.imitation(objective.predictions(outputs), taught)
         value = float(loss.detach())
         penalty_weight = control.penalty_weight(epoch)
         if penalty_weight != 0:
             loss = loss + penalty_weight * student.penalty()
         self._require_finite(value)
         self.student.step(loss, decay=control.brake.decay)
+        objective.after_step(student)
         control.end_step(epoch, penalty_weight=penalty_weight)
         train, val = self._look(lesson)
         self.epoch += 1
@@ -180,15 +189,17 @@ class TrainingState:
         )
 
     def _step_teacher(self, teacher: Learner) -> Lesson:
-        objective, prepared = self.objective, self.prepared
+        objective, prepared = self.teacher_objective, self.prepared
         noisy = objective.outputs(teacher.encoder.train(), prepared)
         teacher.step(objective.loss(teacher.encoder, prepared, noisy))
+        objective.after_step(teacher.encoder)
         with torch.no_grad():
             quiet = objective.outputs(teacher.encoder.eval(), prepared)
             self._require_finite(float(quiet.sum()))
             val = objective.evaluate(quiet, prepared, "val")
             teacher.consider(self.epoch, val)
-            return Lesson(quiet, noisy.detach(), val.score)
+            noisy = noisy.detach()
+            return Lesson(objective.predictions(quiet), objective.predictions(noisy), val.score)
 
     @torch.no_grad()
     def _look(self, lesson: Lesson | None) -> tuple[Evaluation, Evaluation]:
@@ -203,9 +214,13 @@ class TrainingState:
         if lesson is not None:
             taught = lesson.outputs
             constant = objective.uninformed(taught)
+            told = objective.predictions(outputs)
+            spread = None
+            if self.settings.disturbs_teacher:
+                spread = float(objective.disagreement(lesson.noisy, taught))
             self.control.brake.observe(
-                gap_of_student=float(objective.disagreement(outputs, taught)),
-                gap_of_teacher=float(objective.disagreement(lesson.noisy, taught)),
+                gap_of_student=float(objective.disagreement(told, taught)),
+                gap_of_teacher=spread,
                 information=float(objective.disagreement(constant, taught)),
             )
         return train, val
@@ -241,7 +256,9 @@ class TrainingState:
     def checkpoint(self) -> Checkpoint:
         """Everything that the rest of the run depends on."""
         learners = self._learners()
-        tensors = {"random": torch.get_rng_state(), **module_tensors("objective", self.objective)}
+        tensors = {"random": torch.get_rng_state()}
+        for name, objective in self._objectives().items():
+            tensors.update(module_tensors(name, objective))
         device = next(self.student.encoder.parameters()).device
         if device.type == "cuda":
             tensors["random_cuda"] = torch.cuda.get_rng_state(device)
@@ -275,7 +292,8 @@ class TrainingState:
             )
         for name, learner in self._learners().items():
             learner.restore(name, checkpoint)
-        self.objective.load_state_dict(checkpoint.part("objective"))
+        for name, objective in self._objectives().items():
+            objective.load_state_dict(checkpoint.part(name))
         self.control.restore(values["control"])
         self.epoch, self.seconds = values["epoch"], values["seconds"]
         torch.set_rng_state(checkpoint.tensors["random"])
@@ -288,6 +306,13 @@ class TrainingState:
         if self.teacher is not None:
             learners["teacher"] = self.teacher
         return learners
+
+    def _objectives(self) -> dict[str, Objective]:
+        """One where teacher and student share it: a file holds every tensor once."""
+        objectives = {"objective": self.objective}
+        if self.teacher_objective is not self.objective:
+            objectives["teacher_objective"] = self.teacher_objective
+        return objectives
 
 
 def _identity(settings: Settings) -> dict[str, Any]:

@@ -13,9 +13,9 @@ import torch
 from graphdam.data import Graph
 from graphdam.gates import gates_of
 from graphdam.nn import Encoder
-from graphdam.objectives import NodeClassification, Objective, prepare_graph
+from graphdam.objectives import Objective, prepare_graph
 from graphdam.report import HistoryLine
-from graphdam.training.build import build_wide
+from graphdam.training.build import build_objective, build_wide
 from graphdam.training.checkpoint import read_checkpoint, write_checkpoint
 from graphdam.training.settings import Settings
 from graphdam.training.state import Chosen, TrainingState
@@ -90,7 +90,7 @@ class Trainer:
         Args:
             encoder: gated or not.
             graph: on the encoder's device.
-            objective: node classification if None.
+            objective: that of the settings if None.
             teacher: a wide encoder; if None, the settings decide whether one is made.
             seed: of dropout, and of the teacher's weights where it is made here.
             checkpoint: file to keep the state in.
@@ -99,15 +99,15 @@ class Trainer:
             TrainingError: a loss that is not finite, or a checkpoint of another run.
         """
         settings = self.settings
-        if objective is None:
-            objective = NodeClassification(graph, feature_dropout=settings.feature_dropout)
         device = next(encoder.parameters()).device
         with seeded(seed, device):
+            if objective is None:
+                objective = build_objective(settings, graph, encoder, seed=seed)
             if teacher is None and settings.teacher and gates_of(encoder):
                 teacher = build_wide(settings, graph).to(device)
             scale = self._feature_scale(graph)
             scaled = graph if scale == 1 else graph.with_scaled_features(scale)
-            prepared = prepare_graph(encoder, scaled)
+            prepared = prepare_graph(encoder, objective.training_graph(scaled))
             state = TrainingState(settings, encoder, teacher, objective, prepared, seed)
             if checkpoint is not None and checkpoint.exists():
                 state.restore(read_checkpoint(checkpoint))

@@ -139,8 +139,9 @@ def test_an_unknown_data_set_lists_the_known_ones(graphdam: Graphdam, tmp_path: 
             "Unknown recipe 'papre': did you mean 'paper'? Known: default, paper, wide.",
         ),
         (
-            ["--objective", "dgi"],
-            "Setting objective='dgi': input should be 'node-classification'.",
+            ["--objective", "dig"],
+            "Unknown objective 'dig': did you mean 'dgi'? Known: bgrl, dgi, gae, grace, "
+            "node-classification, vgae.",
         ),
         (
             ["--split", "publc"],

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from graphdam.compaction import ChannelGroup, Consumer, apply_plan, deviation, plan_compaction
+from graphdam.errors import InexactError
 from graphdam.gates import DAMGate
 
 
@@ -66,3 +67,40 @@ def test_planning_changes_nothing_and_a_plan_can_be_carried_out_twice(
     x = torch.randn(7, 4)
     assert deviation(one, other, x) == 0.0
     assert deviation(model, one, x) < 1e-5
+
+
+def test_where_nothing_reads_a_gated_output_its_norm_takes_the_values() -> None:
+    torch.manual_seed(1)
+    gate = DAMGate(6)
+    gate.set_offset(gate.offset_of(4))
+    model = nn.Sequential(nn.Linear(3, 6), nn.BatchNorm1d(6), nn.ReLU(), gate).eval()
+    model(torch.randn(50, 3))
+    group = ChannelGroup("output", 6, ("0",), (), ("1",), gate="3")
+    linear, norm = plan_compaction(model, [group]).layers
+    assert linear.outputs is not None
+    assert norm.outputs is not None
+    assert linear.outputs.scale is None
+    assert norm.outputs.scale is not None
+    torch.testing.assert_close(norm.outputs.scale.float(), gate.values()[:4].detach())
+    without = ChannelGroup("output", 6, ("0",), gate="3")
+    plain = nn.Sequential(nn.Linear(3, 6), nn.Identity(), nn.ReLU(), gate)
+    (alone,) = plan_compaction(plain, [without]).layers
+    assert alone.outputs is not None
+    assert alone.outputs.scale is not None
+    x = torch.randn(9, 3)
+    for gated, its_group in ((model, group), (plain, without)):
+        small = apply_plan(gated, plan_compaction(gated, [its_group]))
+        assert deviation(gated, small, x, relative=True) < 1e-6
+
+
+def test_values_for_one_of_several_followers_are_refused() -> None:
+    norms = [nn.BatchNorm1d(6), nn.BatchNorm1d(6)]
+    model = nn.Sequential(nn.Linear(3, 6), *norms, DAMGate(6))
+    group = ChannelGroup("output", 6, ("0",), (), ("1", "2"), gate="3")
+    with pytest.raises(InexactError) as caught:
+        plan_compaction(model, [group])
+    assert str(caught.value) == (
+        "Group 'output' has no consumers and 2 followers (1, 2), and which of them takes the "
+        "gate's values cannot be told: gate the output where one norm alone writes it, or name "
+        "what reads it."
+    )

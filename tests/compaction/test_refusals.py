@@ -37,8 +37,15 @@ def test_norms_that_mix_channels_are_refused(norm: nn.Module) -> None:
 def test_a_batch_norm_without_parameters_cannot_absorb_values() -> None:
     norm = nn.BatchNorm1d(3, affine=False)
     assert slice_out(norm, torch.tensor([0, 2])).get_buffer("running_mean").shape == (2,)
-    with pytest.raises(InexactError, match=r"cannot absorb a gate's values: give it affine=True\."):
+    with pytest.raises(InexactError) as caught:
         slice_out(norm, torch.tensor([0, 2]), torch.tensor([1.0, 2.0]))
+    assert str(caught.value) == (
+        "BatchNorm1d without a weight for every channel cannot absorb a gate's values, and no "
+        "layer reads what it writes: use a norm with weights, such as a batch norm with "
+        "affine=True, or none."
+    )
+    with pytest.raises(InexactError, match="Identity without a weight"):
+        slice_out(nn.Identity(), torch.tensor([0, 2]), torch.tensor([1.0, 2.0]))
 
 
 def test_a_layer_without_a_rule_is_named() -> None:

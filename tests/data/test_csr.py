@@ -139,3 +139,53 @@ def test_a_wrong_transpose_would_be_noticed() -> None:
     )
     torch.testing.assert_close(_column_sums(matrix), dense.sum(dim=0))
     assert not torch.allclose(_column_sums(wrong), dense.sum(dim=0))
+
+
+@given(
+    st.integers(1, 9),
+    st.integers(1, 30),
+    st.sampled_from([0.0, 0.3, 1.0]),
+    st.sampled_from([3, 30]),
+    st.integers(0, 99),
+)
+def test_reordered_rows_are_those_of_the_dense_matrix(
+    rows: int, columns: int, density: float, channels: int, seed: int
+) -> None:
+    """For the kernels of narrow and of wide products, forwards and backwards."""
+    dense = _random(rows, columns, density, seed, torch.float64)
+    order = torch.randperm(rows, generator=torch.Generator().manual_seed(seed))
+    matrix = CSRMatrix.from_dense(dense)
+    matrix @ torch.ones(columns, 1, dtype=torch.float64)  # what is kept must not be handed on
+    _column_sums(matrix)
+    matrix.row_of_entry()
+    reordered = matrix.reordered(order)
+    assert torch.equal(reordered.to_dense(), dense[order])
+    assert torch.equal(matrix.to_dense(), dense)
+    h = _random(columns, channels, 1.0, seed + 1, torch.float64).requires_grad_()
+    h_dense = h.detach().clone().requires_grad_()
+    weight = _random(rows, channels, 1.0, seed + 2, torch.float64)
+    ours, expected = reordered @ h, dense[order] @ h_dense
+    torch.testing.assert_close(ours, expected, rtol=1e-12, atol=1e-12)
+    (gradient,) = torch.autograd.grad((ours * weight).sum(), h)
+    (gradient_dense,) = torch.autograd.grad((expected * weight).sum(), h_dense)
+    torch.testing.assert_close(gradient, gradient_dense, rtol=1e-12, atol=1e-12)
+    again = reordered.reordered(torch.argsort(order))
+    assert torch.equal(again.column, matrix.column)
+    assert torch.equal(again.row_pointer, matrix.row_pointer)
+    for one, other in zip(again.transposed, matrix.transposed, strict=True):
+        assert torch.equal(one, other)
+
+
+def test_a_transpose_left_in_the_old_order_would_be_noticed() -> None:
+    dense = _random(6, 5, 0.5, 1, torch.float64)
+    order = torch.tensor([2, 0, 1, 5, 3, 4])
+    right = CSRMatrix.from_dense(dense).reordered(order)
+    wrong = CSRMatrix(
+        right.row_pointer,
+        right.column,
+        right.value,
+        right.shape,
+        CSRMatrix.from_dense(dense).transposed,
+    )
+    torch.testing.assert_close(_column_sums(right), dense.sum(0))
+    assert not torch.allclose(_column_sums(wrong), dense.sum(0))

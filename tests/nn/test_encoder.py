@@ -321,7 +321,8 @@ def test_it_describes_itself(shake: Callable[..., Any]) -> None:
         ),
         (
             lambda: GCN(7, 8, 2, 5, gate="damm"),
-            "Unknown gate 'damm': did you mean 'dam'? Known: dam. None for a plain encoder.",
+            "Unknown gate 'damm': did you mean 'dam'? Known: dam, l0, l1. None for a plain "
+            "encoder.",
         ),
         (
             lambda: GCN(7, 8, 2, 5, gate="dam", gate_kwargs={"alpha": 2}),

@@ -70,6 +70,22 @@ def records() -> list[RunRecord]:
     return [RunRecord.model_validate({**EXAMPLE.model_dump(), **change}) for change in changes]
 
 
+def embeddings() -> list[RunRecord]:
+    """Two layers, of which the last is what the record is about."""
+    wide = EXAMPLE.model_dump()["wide"] | {"widths": [256, 128]}
+    changes = [{"widths": [[64, width]] * 3} for width in (4, 16)]
+    same = {"objective": "vgae", "start_widths": [256, 128], "wide": wide, "prefixes": None}
+    return [RunRecord.model_validate({**EXAMPLE.model_dump(), **same, **one}) for one in changes]
+
+
+def many_methods() -> list[RunRecord]:
+    """More names than one line of the legend takes."""
+    return [
+        RunRecord.model_validate({**EXAMPLE.model_dump(), "changed": {"task_weight": number}})
+        for number in range(7)
+    ]
+
+
 def drawn_prefixes(record: RunRecord, path: Path) -> Path:
     drawn = draw_prefixes(record, path)
     assert drawn is not None
@@ -85,6 +101,9 @@ PICTURES: dict[str, Callable[[Path], Path]] = {
     "curves of one epoch": lambda path: draw_curves(closing(epochs=1), path, seed=0),
     "prefixes": lambda path: drawn_prefixes(EXAMPLE, path),
     "frontier": lambda path: draw_frontier(records(), path),
+    "frontier of costs": lambda path: draw_frontier(records(), path, against="multiply-adds"),
+    "frontier of embeddings": lambda path: draw_frontier(embeddings(), path),
+    "frontier of many methods": lambda path: draw_frontier(many_methods(), path),
     "frontier of one run": lambda path: draw_frontier(records()[:1], path),
 }
 

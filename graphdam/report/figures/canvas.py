@@ -7,9 +7,11 @@ matplotlib is touched and none of its settings change the picture.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+
+from graphdam.report.numbers import human
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -81,3 +83,33 @@ def log2_axis(axes: Axes, axis: Literal["x", "y"], *, low: float, high: float) -
     chosen.set_major_formatter(StrMethodFormatter("{x:.0f}"))
     chosen.set_minor_locator(NullLocator())
     chosen.set_minor_formatter(NullFormatter())
+
+
+def log_axis(axes: Axes, *, low: float, high: float) -> None:
+    """Makes the x axis logarithmic, with ticks at round counts: 500 k, 1 M, 2 M."""
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
+
+    axes.set_xscale("log")
+    axes.set_xlim(low, high)
+    for steps in ((1, 2, 5), (1, 3), (1,)):
+        ticks = [
+            s * 10**power for power in range(16) for s in steps if low <= s * 10**power <= high
+        ]
+        if len(ticks) <= 7:
+            break
+    axes.xaxis.set_major_locator(FixedLocator(ticks))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: human(x).replace(".0 ", " ")))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def legend_columns(labels: Sequence[str], *, width: float) -> int:
+    """How many columns of a legend fit into so many inches; its entries go down the columns."""
+    inches = [0.75 + 0.076 * len(label) for label in labels]
+    for columns in range(len(labels), 1, -1):
+        # as matplotlib deals them out: the first columns take what is left over
+        each, more = divmod(len(labels), columns)
+        ends = [each * (at + 1) + min(at + 1, more) for at in range(columns)]
+        if sum(max(inches[at:end]) for at, end in zip([0, *ends], ends, strict=False)) <= width:
+            return columns
+    return 1

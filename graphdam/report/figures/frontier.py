@@ -1,17 +1,27 @@
-"""What narrowness costs: the test score against the width, a line a method."""
+"""What narrowness costs: the test score against the width or the multiply-adds, a line a method."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from graphdam.errors import RunFolderError
-from graphdam.report.comparison import display_name, method_name, setting_of, wide_alone
-from graphdam.report.figures.canvas import GREY, MARKERS, PALETTE, log2_axis, save_figure
+from graphdam.report.figures.canvas import (
+    BLACK,
+    GREY,
+    MARKERS,
+    PALETTE,
+    legend_columns,
+    log2_axis,
+    log_axis,
+    save_figure,
+)
+from graphdam.report.methods import display_name, method_name, setting_of, wide_alone
 from graphdam.report.numbers import metric_text
+from graphdam.report.pareto import pareto_front
 from graphdam.report.record import RunRecord
 from graphdam.report.scores import Scores
 
@@ -20,15 +30,21 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+Against = Literal["width", "multiply-adds"]
+
 _COLUMNS = 3
 
 
-def draw_frontier(records: Sequence[RunRecord], path: str | Path) -> Path:
-    """Draws a panel a setting (data set, split, model, objective, metric).
+def draw_frontier(
+    records: Sequence[RunRecord], path: str | Path, *, against: Against = "width"
+) -> Path:
+    """Draws a panel a setting (data set, split, model, objective, metric, graphdam's version).
 
-    A point is one record at its mean width (over layers and seeds, geometric), its bar the
-    deviation over the seeds. The band is the wide model trained alone, or, where that is not
-    among the records, the teacher of the run that has the widest one.
+    A point is one record, at its mean width (geometric, over seeds and, where no embedding is
+    learnt, layers) or its mean number of multiply-adds. Around it lies the deviation over the
+    seeds. The grey band is the wide model trained alone, or, where that is not among the records,
+    the teacher of the run that has the widest one. Against multiply-adds the Pareto front is
+    drawn: the records that no other beats both in cost and in score.
     """
     points = [record for record in records if record.start_widths]
     if not points:
@@ -39,10 +55,8 @@ def draw_frontier(records: Sequence[RunRecord], path: str | Path) -> Path:
     panels: dict[tuple[str, ...], list[RunRecord]] = {}
     for record in points:
         panels.setdefault(setting_of(record), []).append(record)
-    # the taught models first, so that they have the colour of the student in `curves.png`
-    ranked = sorted(points, key=lambda record: ("default", "paper", "wide").index(record.recipe))
-    methods = list(dict.fromkeys(method_name(record) for record in ranked))
-    objectives = {record.objective for record in points}
+    methods = [name for _, name in sorted({(_rank(r), method_name(r)) for r in points})]
+    named = {record.objective for record in points} != {"node-classification"}
     columns = min(len(panels), _COLUMNS)
     rows = -(-len(panels) // columns)
 
@@ -54,41 +68,65 @@ def draw_frontier(records: Sequence[RunRecord], path: str | Path) -> Path:
                 axes.set_axis_off()
                 continue
             members = list(panels.values())[at]
-            _draw_panel(axes, members, methods, several=len(objectives) > 1)
+            _draw_band(axes, members)
+            if against == "width":
+                _draw_methods(axes, members, methods, _width)
+                _count_in_widths(axes, members)
+            else:
+                _draw_front(axes, members)
+                _draw_methods(axes, members, methods, _multiply_adds)
+                _count_in_multiply_adds(axes, members)
+            _span_at_least(axes, 2.0)
+            first = members[0]
+            title = f"{display_name(first.dataset)}, {display_name(first.model)}"
+            axes.set_title(f"{title}, {first.objective}" if named else title)
             if at % columns == 0:
-                axes.set_ylabel(f"test {metric_text(members[0].test.metric)} (%)")
+                axes.set_ylabel(f"test {metric_text(first.test.metric)} (%)")
             for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
                 handles.setdefault(label, handle)
         figure.legend(
             list(handles.values()),
             list(handles),
             loc="outside lower center",
-            ncols=min(len(handles), 2 * columns),
+            ncols=legend_columns(list(handles), width=width),
         )
 
     width = 6.5 if columns == 1 else 1.0 + 3.3 * columns
-    return save_figure(draw, path, width=width, height=0.7 + 3.2 * rows)
+    lines = -(-(len(methods) + 2) // legend_columns(methods, width=width))
+    return save_figure(draw, path, width=width, height=0.5 + 0.2 * lines + 3.2 * rows)
 
 
-def _draw_panel(
-    axes: Axes, records: Sequence[RunRecord], methods: Sequence[str], *, several: bool
+def _rank(record: RunRecord) -> int:
+    """The taught models first: in the colour of the student in `curves.png`, on every figure."""
+    return {"default": 0, "wide": 1}.get(record.recipe, 2)
+
+
+def _draw_methods(
+    axes: Axes,
+    records: Sequence[RunRecord],
+    methods: Sequence[str],
+    cost: Callable[[RunRecord], float],
 ) -> None:
-    band = _band(records)
-    if band is not None:
-        name, scores = band
-        mean, std = 100 * scores.mean, 100 * (scores.std or 0.0)
-        axes.axhspan(mean - std, mean + std, color=GREY, alpha=0.22, linewidth=0)
-        axes.axhline(mean, color=GREY, linewidth=1.2, linestyle="--", label=name)
     for at, method in enumerate(methods):
-        mine = sorted((r for r in records if method_name(r) == method), key=_width)
+        mine = sorted((r for r in records if method_name(r) == method), key=cost)
         if not mine:
             continue
+        again, colour = at // len(PALETTE), PALETTE[at % len(PALETTE)]
+        costs = [cost(record) for record in mine]
+        means = [100 * record.test.mean for record in mine]
+        deviations = [100 * (record.test.std or 0.0) for record in mine]
+        if len(mine) > 1:
+            low = [mean - std for mean, std in zip(means, deviations, strict=True)]
+            high = [mean + std for mean, std in zip(means, deviations, strict=True)]
+            axes.fill_between(costs, low, high, color=colour, alpha=0.15, linewidth=0)
         axes.errorbar(
-            [_width(record) for record in mine],
-            [100 * record.test.mean for record in mine],
-            yerr=[100 * (record.test.std or 0.0) for record in mine],
-            color=PALETTE[at % len(PALETTE)],
-            marker=MARKERS[at % len(MARKERS)],
+            costs,
+            means,
+            yerr=deviations if len(mine) == 1 else None,
+            color=colour,
+            # more methods than colours: the same colours again, with other marks and dashes
+            marker=MARKERS[(at + again) % len(MARKERS)],
+            linestyle="--" if again else "-",
             markersize=5.5,
             markeredgecolor="white",
             markeredgewidth=0.7,
@@ -96,13 +134,16 @@ def _draw_panel(
             elinewidth=1.1,
             label=method,
         )
-    widths = [_width(record) for record in records]
-    log2_axis(axes, "x", low=min(widths) / 1.4, high=max(widths) * 1.4)
-    layers = max(len(record.start_widths) for record in records)
-    axes.set_xlabel("hidden width" if layers == 1 else "hidden width (mean over layers)")
-    first = records[0]
-    title = f"{display_name(first.dataset)}, {display_name(first.model)}"
-    axes.set_title(f"{title}, {first.objective}" if several else title)
+
+
+def _draw_band(axes: Axes, records: Sequence[RunRecord]) -> None:
+    band = _band(records)
+    if band is None:
+        return
+    name, scores = band
+    mean, std = 100 * scores.mean, 100 * (scores.std or 0.0)
+    axes.axhspan(mean - std, mean + std, color=GREY, alpha=0.22, linewidth=0)
+    axes.axhline(mean, color=GREY, linewidth=1.2, linestyle="--", label=name)
 
 
 def _band(records: Sequence[RunRecord]) -> tuple[str, Scores] | None:
@@ -117,6 +158,60 @@ def _band(records: Sequence[RunRecord]) -> tuple[str, Scores] | None:
     return None
 
 
+def _draw_front(axes: Axes, records: Sequence[RunRecord]) -> None:
+    """A stair under which no model is worth its cost."""
+    points = [(_multiply_adds(record), 100 * record.test.mean) for record in records]
+    front = [points[at] for at in pareto_front(points)]
+    axes.plot(
+        [cost for cost, _ in front] + [2.2 * max(cost for cost, _ in points)],
+        [score for _, score in front] + [front[-1][1]],
+        color=BLACK,
+        linewidth=1.2,
+        linestyle=":",
+        drawstyle="steps-post",
+        label="Pareto front",
+    )
+
+
+def _span_at_least(axes: Axes, points: float) -> None:
+    """Keeps small differences small where there is little else to see."""
+    low, high = axes.get_ylim()
+    if high - low < points:
+        middle = (low + high) / 2
+        axes.set_ylim(middle - points / 2, middle + points / 2)
+
+
+def _limits(values: Sequence[float]) -> tuple[float, float]:
+    low, high = min(values), max(values)
+    room = 1.4 if high > 2 * low else 2.2
+    return low / room, high * room
+
+
+def _count_in_widths(axes: Axes, records: Sequence[RunRecord]) -> None:
+    low, high = _limits([_width(record) for record in records])
+    log2_axis(axes, "x", low=low, high=high)
+    layers = max(len(record.start_widths) for record in records)
+    if _learns_embedding(records[0]):
+        axes.set_xlabel("dimensions of the embedding")
+    else:
+        axes.set_xlabel("hidden width" if layers == 1 else "hidden width (mean over layers)")
+
+
+def _count_in_multiply_adds(axes: Axes, records: Sequence[RunRecord]) -> None:
+    low, high = _limits([_multiply_adds(record) for record in records])
+    log_axis(axes, low=low, high=high)
+    axes.set_xlabel("multiply-adds of one inference")
+
+
+def _multiply_adds(record: RunRecord) -> float:
+    return fmean(record.multiply_adds)
+
+
+def _learns_embedding(record: RunRecord) -> bool:
+    return record.objective != "node-classification"
+
+
 def _width(record: RunRecord) -> float:
-    logs = [math.log2(width) for widths in record.widths for width in widths]
+    layers = slice(-1, None) if _learns_embedding(record) else slice(None)
+    logs = [math.log2(width) for widths in record.widths for width in widths[layers]]
     return float(2 ** fmean(logs))

@@ -1,0 +1,64 @@
+"""What a bench folder is asked for, and what of it is there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from graphdam._version import __version__
+from graphdam.bench.grid import Bench
+from graphdam.bench.unit import Unit
+from graphdam.data.own import choose_split, is_path
+from graphdam.data.registry import DATASETS, find_dataset
+from graphdam.errors import RunFolderError
+from graphdam.report import BenchFolder, BenchPlan, CellPlan, RunRecord, read_record
+from graphdam.training.run_folder import SETTINGS_FILE, RunFolder
+
+
+def plan_bench(bench: Bench, folder: BenchFolder, seeds: Sequence[int]) -> BenchPlan:
+    """What the folder has been asked for until now and in this call; nothing is written.
+
+    Raises:
+        GraphDamError: a cell contradicts itself, a data set or split is unknown, or the folder is
+            of another version.
+    """
+    known = folder.plan()
+    if known is not None and known.graphdam_version != __version__:
+        raise RunFolderError(
+            f"{folder.path} holds runs of graphdam {known.graphdam_version}, this is "
+            f"{__version__}, and numbers may differ from version to version: choose another --out."
+        )
+    cells = {} if known is None else dict(known.cells)
+    for cell in bench.cells:
+        settings = cell.resolve(seeds)
+        dataset, split = settings.dataset, settings.split
+        if is_path(dataset) and dataset.lower() not in DATASETS:
+            dataset = Path(dataset).stem
+        else:
+            info = find_dataset(dataset)
+            dataset, split = info.name, choose_split(split, info.splits, info.name)
+        begun = cells[cell.name].seeds if cell.name in cells else []
+        all_seeds = sorted({*begun, *seeds})
+        cells[cell.name] = CellPlan(
+            dataset=dataset,
+            split=split,
+            model=settings.model,
+            objective=settings.objective,
+            command=cell.command(all_seeds),
+            seeds=all_seeds,
+        )
+    return BenchPlan(graphdam_version=__version__, cells=cells)
+
+
+def finished_record(unit: Unit, folder: BenchFolder) -> RunRecord | None:
+    """The record of a unit that needs no training.
+
+    Raises:
+        RunFolderError: the unit was begun with other settings.
+    """
+    path = folder.run(unit.cell.name, unit.seed)
+    if not (path / SETTINGS_FILE).exists():
+        return None
+    run = RunFolder.open(path)
+    run.require_same(unit.cell.resolve((unit.seed,)))
+    return read_record(path) if run.is_finished else None

@@ -1,0 +1,124 @@
+"""What objectives that learn an embedding without labels have in common."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from graphdam.data import Graph
+from graphdam.data.graph import SplitName
+from graphdam.errors import SettingsError
+from graphdam.evaluation.probe import linear_probe
+from graphdam.evaluation.ridge import ridge_scores
+from graphdam.evaluation.roc_auc_probe import roc_auc_probe
+from graphdam.evaluation.scores import accuracy, mean_roc_auc
+from graphdam.nn import Encoder
+from graphdam.objectives.objective import Evaluation, Objective, PreparedGraph
+
+RIDGE = 1e-3
+"""Added to the squares of an embedding's columns, as a share of their mean."""
+
+
+class EmbeddingObjective(Objective):
+    r"""An objective whose encoder's output is an embedding Z, learnt without labels.
+
+    A student is to explain the embedding of its teacher through the best linear decoder: see
+    `missed_variance`. A score on a part of the split is what a probe fitted on the training nodes
+    scores there: epochs are compared by a ridge regression (`ridge_scores`), results are reported
+    by `linear_probe` or, for yes-or-no labels, `roc_auc_probe`. Labels decide nothing but which
+    epoch is kept.
+
+    Args:
+        graph: labels and splits.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        super().__init__()
+        self.graph = graph
+        self.metric = graph.metric
+
+    @abstractmethod
+    def for_teacher(self, teacher: Encoder) -> Objective:
+        """The same objective on another encoder."""
+
+    def outputs(self, encoder: Encoder, prepared: PreparedGraph) -> Tensor:
+        return encoder(prepared.x, prepared.adjacency)  # type: ignore[no-any-return]
+
+    def imitation(self, outputs: Tensor, taught: Tensor) -> Tensor:
+        return missed_variance(outputs, taught)
+
+    def uninformed(self, taught: Tensor) -> Tensor:
+        return taught.mean(0, keepdim=True).expand_as(taught)
+
+    @torch.no_grad()
+    def evaluate(self, outputs: Tensor, prepared: PreparedGraph, split: SplitName) -> Evaluation:
+        graph = prepared.graph
+        mask = graph.mask(split)
+        scores, y = ridge_scores(outputs, graph.y, graph.mask("train"))[mask], graph.y[mask]
+        if graph.task == "multilabel":
+            return Evaluation(mean_roc_auc(scores, y), float(F.mse_loss(scores, y.to(scores))))
+        loss = float(F.mse_loss(scores, F.one_hot(y, scores.size(1)).to(scores)))
+        if graph.task == "binary":
+            return Evaluation(mean_roc_auc(scores[:, 1:], y.view(-1, 1)), loss)
+        return Evaluation(accuracy(scores, y), loss)
+
+    def score(
+        self, encoder: Encoder, prepared: PreparedGraph, split: SplitName
+    ) -> dict[str, float]:
+        """What a linear probe of the embedding scores on validation or test.
+
+        Raises:
+            SettingsError: the training nodes are asked for, which the probe is fitted on.
+        """
+        if split == "train":
+            raise SettingsError(
+                "A probe is fitted on the training nodes, so it has no score there: ask for 'val' "
+                "or 'test'."
+            )
+        z = self.quiet_outputs(encoder, prepared)
+        graph = prepared.graph
+        masks = graph.splits[graph.split_index]._asdict()
+        if graph.task != "multiclass":
+            found = roc_auc_probe(z, graph.y, **masks)
+            return {"roc_auc": found.test_roc_auc if split == "test" else found.val_roc_auc}
+        probe = linear_probe(z, graph.y, **masks)
+        if split == "test":
+            return {"accuracy": probe.test_accuracy, "macro_f1": probe.test_macro_f1}
+        return {"accuracy": probe.val_accuracy, "macro_f1": probe.val_macro_f1}
+
+
+def missed_variance(z: Tensor, taught: Tensor) -> Tensor:
+    r"""The share of a teacher's variance that no linear map of a student's embedding explains.
+
+    .. math::
+        \frac{\lVert Z A - T \rVert_F^2}{\lVert T \rVert_F^2}, \qquad
+        A = (Z^\top Z + \rho I)^{-1} Z^\top T, \qquad
+        \rho = 10^{-3} \cdot \frac{1}{D} \lVert Z \rVert_F^2
+
+    with the embeddings Z [N, D] of the student and T of its teacher, both less their mean rows. The
+    decoder A is the best one but for the ridge, which keeps it finite where columns are closed or
+    alike. It is found anew at every call and held fixed by the gradient: where a decoder is the
+    best, moving it contributes nothing.
+
+    Never less than what the first D principal components of T miss, since Z A has no larger rank;
+    1 for an embedding that says nothing; the same for every multiple of Z.
+
+    Args:
+        z: the student's embedding [N, D].
+        taught: the teacher's [N, D'], without gradient.
+
+    >>> taught = torch.tensor([[1.0, 2.0], [-1.0, 0.0], [0.0, 1.0]])
+    >>> float(missed_variance(torch.ones(3, 1), taught))
+    1.0
+    """
+    z, taught = z - z.mean(0), taught - taught.mean(0)
+    with torch.no_grad():
+        gram = z.t() @ z
+        gram.diagonal().add_(RIDGE * gram.diagonal().mean() + torch.finfo(gram.dtype).tiny)
+        decoder = torch.linalg.solve(gram, z.t() @ taught)
+        variance = taught.square().sum().clamp(min=torch.finfo(gram.dtype).tiny)
+    missed: Tensor = (z @ decoder - taught).square().sum() / variance
+    return missed

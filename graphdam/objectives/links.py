@@ -1,0 +1,160 @@
+"""Graph auto-encoding: rebuild the links of a graph from inner products of its embeddings."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from graphdam.data import Graph
+from graphdam.data.graph import SplitName
+from graphdam.evaluation.link_split import FreePairs, HeldOut, LinkSplit
+from graphdam.evaluation.links import link_scores
+from graphdam.nn import Encoder
+from graphdam.objectives.objective import Evaluation, Objective, PreparedGraph
+
+FIRST_LOG_DEVIATION = -2.0
+"""About where the log of a posterior's deviation begins: at 0 the noise would drown the small means
+that a fresh encoder writes, the more the wider it is, and the posterior could stay the prior."""
+
+LARGEST_LOG_DEVIATION = 10.0
+"""Of the log of a posterior's deviation, so that its exponential stays finite."""
+
+
+class Pairs:
+    """Linked pairs of the training graph, and as many others, drawn afresh every epoch.
+
+    The others are uniform among the pairs of two nodes that the training graph does not link:
+    held-out links may be among them, since nothing in training may know of these.
+
+    Args:
+        edge_index: int64 [2, 2 E], both directions of every link; self-loops are left out.
+        num_nodes: N.
+    """
+
+    def __init__(self, edge_index: Tensor, num_nodes: int) -> None:
+        self.links = edge_index[:, edge_index[0] < edge_index[1]]
+        self.free = FreePairs(self.links, num_nodes)
+        self.draw()
+
+    def draw(self) -> None:
+        """Other pairs without a link."""
+        count, device = self.links.size(1), self.links.device
+        self.others = self.free.at(torch.randint(len(self.free), (count,), device=device))
+
+    def logits(self, z: Tensor) -> Tensor:
+        """The inner products of the linked pairs, then those of the others: [2 E]."""
+        pairs = torch.cat([self.links, self.others], dim=1)
+        return (z[pairs[0]] * z[pairs[1]]).sum(1)
+
+
+class LinkReconstruction(Objective):
+    r"""The graph auto-encoder of `"Variational Graph Auto-Encoders"
+    <https://arxiv.org/abs/1611.07308>`_, GAE, or VGAE with `encoder` given.
+
+    .. math::
+        L = -\frac1E \sum_{(i, j) \in E} \log \sigma(z_i^\top z_j)
+            - \frac1E \sum_{(i, j) \in R} \log(1 - \sigma(z_i^\top z_j))
+
+    over the links E of the training graph and as many random pairs R without a link. VGAE draws
+    :math:`z_i = \mu_i + \sigma_i \odot \epsilon` with the encoder's output :math:`\mu` and adds
+
+    .. math::
+        \frac1N \sum_i \frac1N \mathrm{KL}(\mathcal N(\mu_i, \sigma_i^2) \,\Vert\, \mathcal N(0, 1))
+
+    A student imitates what its teacher says about the same pairs, linked and random:
+    the mean KL divergence of two outcomes, link or no link. Its own embedding then says which nodes
+    are linked, without a decoder.
+
+    Departures: :math:`\log \sigma_i` is a linear map of :math:`\mu_i`, where the paper gives it a
+    convolution of its own, so that one encoder with one output serves both objectives, and begins
+    near -2; the sums run over the links and as many other pairs, not over all N² pairs, and are
+    means.
+
+    Args:
+        split: the links to learn from and those held out.
+        variational: the encoder whose output is to be a posterior's mean; None for GAE.
+    """
+
+    metric = "auc"
+
+    def __init__(self, split: LinkSplit, *, variational: Encoder | None = None) -> None:
+        super().__init__()
+        self.split = split
+        self.pairs = Pairs(split.graph.edge_index, split.graph.num_nodes)
+        self.log_deviation: nn.Linear | None = None
+        if variational is not None:
+            self.log_deviation = nn.Linear(variational.out_channels, variational.out_channels)
+            nn.init.constant_(self.log_deviation.bias, FIRST_LOG_DEVIATION)
+
+    def for_teacher(self, teacher: Encoder) -> Objective:
+        if self.log_deviation is None:
+            return self
+        objective = LinkReconstruction(self.split, variational=teacher)
+        objective.pairs = self.pairs  # both are asked about the same
+        return objective.to(next(teacher.parameters()).device)
+
+    def training_graph(self, graph: Graph) -> Graph:
+        known = self.split.graph
+        return replace(graph, edge_index=known.edge_index, edge_weight=known.edge_weight)
+
+    def begin_epoch(self) -> None:
+        self.pairs.draw()
+
+    def outputs(self, encoder: Encoder, prepared: PreparedGraph) -> Tensor:
+        return encoder(prepared.x, prepared.adjacency)  # type: ignore[no-any-return]
+
+    def loss(self, encoder: Encoder, prepared: PreparedGraph, outputs: Tensor) -> Tensor:
+        if self.log_deviation is None:
+            return _reconstruction(self.pairs.logits(outputs))
+        log_deviation: Tensor = self.log_deviation(outputs).clamp(max=LARGEST_LOG_DEVIATION)
+        z = outputs + log_deviation.exp() * torch.randn_like(outputs)
+        divergence = outputs.square() + (2 * log_deviation).exp() - 1 - 2 * log_deviation
+        prior = 0.5 * divergence.sum(1).mean() / len(outputs)
+        return _reconstruction(self.pairs.logits(z)) + prior
+
+    def predictions(self, outputs: Tensor) -> Tensor:
+        return self.pairs.logits(outputs)
+
+    def imitation(self, outputs: Tensor, taught: Tensor) -> Tensor:
+        linked = taught.sigmoid()
+        divergence = linked * (F.logsigmoid(taught) - F.logsigmoid(outputs))
+        divergence = divergence + (1 - linked) * (F.logsigmoid(-taught) - F.logsigmoid(-outputs))
+        return divergence.mean()
+
+    def uninformed(self, taught: Tensor) -> Tensor:
+        return taught.sigmoid().mean().logit().expand_as(taught)
+
+    @torch.no_grad()
+    def evaluate(self, outputs: Tensor, prepared: PreparedGraph, split: SplitName) -> Evaluation:
+        held_out = self._held_out(split)
+        logits = torch.cat([(outputs[a] * outputs[b]).sum(1) for a, b in held_out])
+        auc = link_scores(outputs, *held_out).auc
+        return Evaluation(auc, float(_reconstruction(logits)))
+
+    def score(
+        self, encoder: Encoder, prepared: PreparedGraph, split: SplitName
+    ) -> dict[str, float]:
+        """Area under the ROC curve, and average precision, of the held-out links."""
+        found = link_scores(self.quiet_outputs(encoder, prepared), *self._held_out(split))
+        return {"auc": found.auc, "average_precision": found.average_precision}
+
+    def num_scored(self, prepared: PreparedGraph, split: SplitName) -> int:
+        return sum(pairs.size(1) for pairs in self._held_out(split))
+
+    def _held_out(self, split: SplitName) -> HeldOut:
+        """The held-out pairs; of training as many as validation holds, so that it costs no more."""
+        if split == "train":
+            count = min(self.split.val.pos_edges.size(1), self.pairs.links.size(1))
+            step = self.pairs.links.size(1) // count  # the links are in the order of the nodes
+            pairs = (self.pairs.links, self.pairs.others)
+            return HeldOut(*(each[:, ::step][:, :count] for each in pairs))
+        return self.split.val if split == "val" else self.split.test
+
+
+def _reconstruction(logits: Tensor) -> Tensor:
+    """Cross-entropy of logits whose first half are links: the sum of the two halves' means."""
+    linked, others = logits.chunk(2)
+    return F.softplus(-linked).mean() + F.softplus(others).mean()

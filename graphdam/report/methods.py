@@ -1,0 +1,85 @@
+"""What a record is called in tables and pictures, and which records may be compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from graphdam.report.record import RunRecord
+
+_GATES = {"dam": "DAM", "l1": "L1 gate", "l0": "L0 gate", "hard_concrete": "L0 gate"}
+_NAMES = {
+    "cora": "Cora",
+    "citeseer": "CiteSeer",
+    "pubmed": "PubMed",
+    "gcn": "GCN",
+    "graphsage": "GraphSAGE",
+    "gat": "GAT",
+}
+
+
+def setting_of(record: RunRecord) -> tuple[str, str, str, str, str, str]:
+    """What two runs must share to be compared.
+
+    That is the data set, the split, the model, the objective, the metric and graphdam's version.
+    """
+    return (
+        record.dataset,
+        record.split,
+        record.model,
+        record.objective,
+        record.test.metric,
+        record.graphdam_version,
+    )
+
+
+def wide_alone(record: RunRecord, records: Iterable[RunRecord]) -> RunRecord | None:
+    """The widest model trained alone (recipe "wide") in the same setting with the same seeds.
+
+    Of several as wide, with other activations say, the one that scores highest on the test nodes:
+    a compact model is held against the best that width can do.
+    """
+    candidates = [
+        other
+        for other in records
+        if other.recipe == "wide"
+        and setting_of(other) == setting_of(record)
+        and set(other.seeds) == set(record.seeds)
+    ]
+    return max(
+        candidates, key=lambda other: (sum(other.start_widths), other.test.mean), default=None
+    )
+
+
+def method_name(record: RunRecord) -> str:
+    """The method in the words of the tables, such as "DAM + teacher" or "trained alone"."""
+    return ", ".join([_recipe_name(record), *_changes(record)])
+
+
+def _recipe_name(record: RunRecord) -> str:
+    if record.recipe == "wide":
+        return "trained alone"
+    gate = "no gate" if record.gate is None else _GATES.get(record.gate, record.gate)
+    if record.recipe == "paper":
+        return f"{gate} (paper's recipe)"
+    name = f"{gate} + {record.wide.name}" if record.wide is not None else gate
+    # other recipes are named by their gate, if it is one of their own
+    own = record.recipe == "default" or record.gate not in ("dam", None)
+    return name if own else f"{name} ({record.recipe})"
+
+
+def _changes(record: RunRecord) -> list[str]:
+    """Departures from the recipe in words; widths stand in a column of their own."""
+    words = ["width set"] if "target_width" in record.changed else []
+    shown = {"target_width", "hidden_channels", "embedding_channels", "start_width"}
+    return words + [
+        f"{name}={value}" for name, value in record.changed.items() if name not in shown
+    ]
+
+
+def display_name(name: str) -> str:
+    """A data set or model as its authors spell it.
+
+    >>> display_name("citeseer"), display_name("my_graph")
+    ('CiteSeer', 'my_graph')
+    """
+    return _NAMES.get(name, name)

@@ -1,0 +1,224 @@
+"""Are GAE's and VGAE's losses PyG's, on pairs that are what they should be?"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from embeddings import WIDTH, embedder, small_graph
+from sklearn.metrics import average_precision_score, roc_auc_score
+from torch import Tensor
+from torch.distributions import Bernoulli, Normal, kl_divergence
+from torch_geometric.nn import GAE, VGAE
+
+from graphdam.evaluation.link_split import LinkSplit, split_links
+from graphdam.objectives import LinkReconstruction, PreparedGraph, prepare_graph
+from graphdam.objectives.links import Pairs
+
+
+def held_out() -> LinkSplit:
+    return split_links(small_graph(), val=0.1, test=0.2, seed=0)
+
+
+def outputs_of(width: int = WIDTH, seed: int = 0) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(34, width, generator=generator, dtype=torch.float64)
+
+
+def prepared_of(objective: LinkReconstruction) -> PreparedGraph:
+    graph = objective.training_graph(small_graph())
+    return prepare_graph(embedder(graph), graph)
+
+
+def test_gaes_loss_is_pygs_on_the_same_pairs() -> None:
+    objective, z = LinkReconstruction(held_out()), outputs_of().requires_grad_()
+    encoder, prepared = embedder(small_graph()), prepared_of(LinkReconstruction(held_out()))
+    loss = objective.loss(encoder, prepared, z)
+    stock = GAE(torch.nn.Identity()).recon_loss(z, objective.pairs.links, objective.pairs.others)
+    torch.testing.assert_close(loss, stock, rtol=1e-10, atol=1e-12)  # PyG adds 1e-15 to a log
+    (ours,), (expected,) = torch.autograd.grad(loss, z), torch.autograd.grad(stock, z)
+    torch.testing.assert_close(ours, expected, rtol=1e-7, atol=1e-10)
+
+
+def test_the_loss_stays_finite_where_pygs_epsilon_decides() -> None:
+    objective = LinkReconstruction(held_out())
+    z = (40 * outputs_of()).requires_grad_()
+    loss = objective.loss(embedder(small_graph()), prepared_of(objective), z)
+    products = (z[objective.pairs.links[0]] * z[objective.pairs.links[1]]).sum(1)
+    assert float(products.detach().min()) < -800
+    (gradient,) = torch.autograd.grad(loss, z)
+    assert bool(gradient.isfinite().all())
+    assert bool(gradient.any())
+
+
+def test_vgaes_loss_is_pygs_with_the_divergence_of_torch_distributions() -> None:
+    encoder = embedder(small_graph())
+    objective = LinkReconstruction(held_out(), variational=encoder).double()
+    prepared, mean = prepared_of(objective), outputs_of().requires_grad_()
+    assert objective.log_deviation is not None
+    torch.manual_seed(9)
+    loss = objective.loss(encoder, prepared, mean)
+    torch.manual_seed(9)
+    log_deviation = objective.log_deviation(mean)
+    z = mean + log_deviation.exp() * torch.randn_like(mean)
+    prior = kl_divergence(Normal(mean, log_deviation.exp()), Normal(0.0, 1.0)).sum(1).mean()
+    rebuilt = GAE(torch.nn.Identity()).recon_loss(z, objective.pairs.links, objective.pairs.others)
+    torch.testing.assert_close(loss, rebuilt + prior / 34, rtol=1e-10, atol=1e-12)
+    stock = VGAE(torch.nn.Identity()).kl_loss(mean, log_deviation)
+    torch.testing.assert_close(prior, stock, rtol=1e-10, atol=1e-12)
+    parameters = [mean, *objective.parameters()]
+    for gradient in torch.autograd.grad(loss, parameters):
+        assert bool(gradient.any())
+
+
+def test_a_posterior_may_not_become_infinitely_wide() -> None:
+    objective = LinkReconstruction(held_out(), variational=embedder(small_graph())).double()
+    assert objective.log_deviation is not None
+    objective.log_deviation.bias.data.fill_(1e3)
+    loss = objective.loss(embedder(small_graph()), prepared_of(objective), outputs_of())
+    assert math.isfinite(float(loss.detach()))
+
+
+# Pairs
+
+
+def test_other_pairs_are_no_links_of_the_training_graph_and_every_free_pair_is_drawn() -> None:
+    split = held_out()
+    pairs = Pairs(split.graph.edge_index, 34)
+    links = {tuple(pair) for pair in pairs.links.t().tolist()}
+    assert len(links) == pairs.links.size(1) == split.graph.num_edges // 2
+    drawn: list[tuple[int, ...]] = []
+    for _ in range(400):
+        before = pairs.others
+        pairs.draw()
+        assert pairs.others.shape == pairs.links.shape
+        assert not torch.equal(pairs.others, before)
+        drawn += [tuple(pair) for pair in pairs.others.t().tolist()]
+    assert all(u < v for u, v in drawn)
+    assert not links & set(drawn)
+    assert len(set(drawn)) == 34 * 33 // 2 - len(links)
+    held = {tuple(pair) for pair in split.test.pos_edges.t().tolist()}
+    assert held <= set(drawn)  # training knows nothing of the held-out links
+
+
+def test_self_loops_are_no_links() -> None:
+    loops = torch.arange(34).expand(2, 34)
+    edges = held_out().graph.edge_index
+    with_loops = Pairs(torch.cat([edges, loops], dim=1), 34)
+    assert torch.equal(with_loops.links, Pairs(edges, 34).links)
+
+
+def test_pairs_are_drawn_before_the_first_epoch_and_anew_in_each() -> None:
+    objective = LinkReconstruction(held_out())
+    assert not torch.equal(objective.pairs.others, objective.pairs.links)
+    before = objective.pairs.others
+    objective.begin_epoch()
+    assert not torch.equal(objective.pairs.others, before)
+
+
+# Imitation
+
+
+def test_imitation_is_the_mean_divergence_of_two_outcomes() -> None:
+    objective = LinkReconstruction(held_out())
+    told, taught = objective.predictions(outputs_of(4)), objective.predictions(outputs_of(9, 1))
+    assert told.shape == taught.shape == (2 * objective.pairs.links.size(1),)
+    expected = kl_divergence(Bernoulli(logits=taught), Bernoulli(logits=told)).mean()
+    assert float(objective.imitation(told, taught)) == pytest.approx(float(expected))
+    value = told.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(objective.imitation(value, taught), value)
+    torch.testing.assert_close(gradient, (told.sigmoid() - taught.sigmoid()) / told.numel())
+
+
+def test_imitation_is_zero_where_predictions_are_equal_and_nowhere_else() -> None:
+    objective = LinkReconstruction(held_out())
+    taught = objective.predictions(outputs_of())
+    assert float(objective.imitation(taught.clone(), taught)) == 0
+    turned, _ = torch.linalg.qr(torch.randn(WIDTH, WIDTH, dtype=torch.float64))
+    same = objective.predictions(outputs_of() @ turned)  # inner products know no rotation
+    assert float(objective.imitation(same, taught)) == pytest.approx(0, abs=1e-12)
+    assert float(objective.imitation(objective.predictions(outputs_of(seed=2)), taught)) > 1e-2
+
+
+def test_the_uninformed_answer_is_the_nearest_that_is_the_same_for_every_pair() -> None:
+    objective = LinkReconstruction(held_out())
+    taught = objective.predictions(outputs_of())
+    best = objective.uninformed(taught)
+    assert best.shape == taught.shape
+    assert bool((best == best[0]).all())
+    least = float(objective.disagreement(best, taught))
+    for shift in (-1.0, -0.01, 0.01, 1.0):
+        assert float(objective.disagreement(best + shift, taught)) > least
+
+
+def test_a_teacher_is_asked_about_the_same_pairs() -> None:
+    graph = small_graph()
+    plain = LinkReconstruction(held_out())
+    assert plain.for_teacher(embedder(graph, 10)) is plain
+    variational = LinkReconstruction(held_out(), variational=embedder(graph))
+    of_teacher = variational.for_teacher(embedder(graph, 10))
+    assert isinstance(of_teacher, LinkReconstruction)
+    assert of_teacher.log_deviation is not None
+    assert of_teacher.log_deviation.weight.shape == (10, 10)
+    variational.begin_epoch()
+    assert torch.equal(of_teacher.pairs.others, variational.pairs.others)
+    z = outputs_of()
+    assert torch.equal(of_teacher.predictions(z), variational.predictions(z))
+
+
+# Scores
+
+
+@pytest.mark.parametrize("part", ["val", "test"])
+def test_evaluation_is_scikit_learns(part: str) -> None:
+    split = held_out()
+    objective, z = LinkReconstruction(split), outputs_of()
+    positive, negative = split.val if part == "val" else split.test
+    logits = torch.cat([(z[u] * z[v]).sum(1) for u, v in (positive, negative)])
+    truth = [1] * positive.size(1) + [0] * negative.size(1)
+    prepared = prepared_of(objective)
+    found = objective.evaluate(z, prepared, part)  # type: ignore[arg-type]
+    assert found.score == pytest.approx(roc_auc_score(truth, logits))
+    expected = GAE(torch.nn.Identity()).recon_loss(z, positive, negative)
+    assert found.loss == pytest.approx(float(expected))
+    assert objective.num_scored(prepared, part) == len(truth)  # type: ignore[arg-type]
+
+
+def test_scores_are_those_of_the_held_out_links_and_the_mode_is_restored() -> None:
+    split = held_out()
+    objective, prepared = LinkReconstruction(split), prepared_of(LinkReconstruction(split))
+    encoder = embedder(prepared.graph).train()
+    scores = objective.score(encoder, prepared, "test")
+    assert encoder.training
+    with torch.no_grad():
+        z = encoder.eval()(prepared.x, prepared.graph.edge_index)
+    u, v = torch.cat(list(split.test), dim=1)
+    truth = [1] * split.test.pos_edges.size(1) + [0] * split.test.neg_edges.size(1)
+    products = (z[u] * z[v]).sum(1).numpy()
+    assert scores == {
+        "auc": pytest.approx(roc_auc_score(truth, products)),
+        "average_precision": pytest.approx(average_precision_score(truth, products)),
+    }
+
+
+def test_encoders_read_the_training_links_only() -> None:
+    split = held_out()
+    objective = LinkReconstruction(split)
+    scaled = replace(small_graph(), x=2 * small_graph().dense_x())
+    graph = objective.training_graph(scaled)
+    assert torch.equal(graph.edge_index, split.graph.edge_index)
+    assert torch.equal(graph.dense_x(), scaled.dense_x())
+    edges = {tuple(edge) for edge in graph.edge_index.t().tolist()}
+    for part in (split.val, split.test):
+        assert not edges & {tuple(edge) for edge in part.pos_edges.t().tolist()}
+
+
+def test_a_look_at_training_takes_as_many_pairs_as_validation_from_all_over_the_graph() -> None:
+    objective = LinkReconstruction(held_out())
+    pairs = objective._held_out("train")
+    assert pairs.pos_edges.shape == pairs.neg_edges.shape == held_out().val.pos_edges.shape
+    links = {tuple(pair) for pair in objective.pairs.links.t().tolist()}
+    assert {tuple(pair) for pair in pairs.pos_edges.t().tolist()} <= links
+    assert int(pairs.pos_edges[0].max()) > 17

@@ -1,0 +1,331 @@
+"""Do students learn embeddings and links from their teachers, and is a run repeatable?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from training_runs import assert_same_weights, start
+
+from graphdam.data import Graph
+from graphdam.errors import GraphDamError, SettingsError
+from graphdam.gates import gates_of
+from graphdam.nn import Encoder
+from graphdam.objectives import (
+    Bootstrap,
+    DeepGraphInfomax,
+    Grace,
+    LinkReconstruction,
+    NodeClassification,
+    prepare_graph,
+)
+from graphdam.report import HistoryLine
+from graphdam.training import (
+    Fit,
+    Settings,
+    Trainer,
+    build_gated,
+    build_objective,
+    build_wide,
+    seeded,
+)
+from graphdam.training.checkpoint import read_checkpoint
+from graphdam.training.state import TrainingState
+
+MakeSettings = Callable[..., Settings]
+LEARNT = ["dgi", "grace", "bgrl", "gae", "vgae"]
+LINKS = ("gae", "vgae")
+
+SMALL: dict[str, Any] = {
+    "dataset": "sbm",
+    "hidden_channels": 32,
+    "start_width": 16,
+    "epochs": 40,
+    "fallback_margin": 1.0,
+    "heads": 4,
+    "lr": 0.01,
+}
+
+
+class InterruptionError(Exception):
+    """What ends a run in these tests."""
+
+
+@pytest.fixture
+def small() -> MakeSettings:
+    """An objective's own settings but for a smaller model and a shorter run."""
+
+    def make(objective: str, recipe: str = "default", **given: Any) -> Settings:
+        links = {"embedding_channels": 24, "epochs": 120, "lr": 0.02, "gated_lr": 0.02}
+        own = links if objective in LINKS else {}
+        return Settings.of(recipe, objective=objective, **{**SMALL, **own, **given})
+
+    return make
+
+
+def fit(
+    settings: Settings,
+    graph: Graph,
+    *,
+    checkpoint: Path | None = None,
+    stop_at: int | None = None,
+) -> tuple[Fit, list[HistoryLine]]:
+    lines: list[HistoryLine] = []
+
+    def on_epoch(line: HistoryLine) -> None:
+        if line.epoch == stop_at:
+            raise InterruptionError
+        lines.append(line.model_copy(update={"seconds": 0.0}))
+
+    trainer = Trainer(settings, on_epoch=on_epoch, checkpoint_seconds=0)
+    return trainer.fit(start(settings, graph), graph, checkpoint=checkpoint), lines
+
+
+def distance(settings: Settings, graph: Graph, student: Encoder, teacher: Encoder) -> float:
+    """How far two encoders disagree, as a share of what the teacher tells."""
+    torch.manual_seed(0)
+    objective = build_objective(settings, graph, student, seed=0)
+    prepared = prepare_graph(student, objective.training_graph(graph))
+    told, taught = (
+        objective.predictions(objective.quiet_outputs(encoder, prepared))
+        for encoder in (student, teacher)
+    )
+    information = objective.disagreement(objective.uninformed(taught), taught)
+    return float(objective.disagreement(told, taught) / information)
+
+
+@pytest.mark.parametrize("objective", LEARNT)
+def test_a_student_comes_to_explain_its_teacher(
+    small: MakeSettings, sbm: Graph, objective: str
+) -> None:
+    settings = small(objective, target_width=(8,))
+    found, lines = fit(settings, sbm)
+    assert found.teacher is not None
+    assert found.encoder.widths == [8] * settings.num_hidden
+    before = distance(settings, sbm, start(settings, sbm), found.teacher)
+    after = distance(settings, sbm, found.encoder, found.teacher)
+    assert after < 0.8 * before
+    assert found.teacher_chosen is not None
+    assert found.chosen.score > 0.5  # five blocks: chance is 0.2; a random order of pairs, 0.5
+    assert all(line.teacher_val is not None for line in lines)
+
+
+@pytest.mark.parametrize("objective", ["dgi", "bgrl", "vgae"])
+def test_a_width_is_learnt_where_nothing_disturbs_the_teacher(
+    small: MakeSettings, sbm: Graph, objective: str
+) -> None:
+    settings = small(objective, brake_loss=0.9, gated_lr=0.02)
+    assert not settings.disturbs_teacher
+    found, lines = fit(settings, sbm)
+    assert all(width < 16 for width in found.encoder.widths)
+    assert lines[-1].widths == found.encoder.widths == found.encoder.compact().widths
+
+
+@pytest.mark.parametrize("objective", ["dgi", "bgrl", "gae", "vgae"])
+def test_a_wide_model_is_trained_by_the_objective_itself(
+    small: MakeSettings, sbm: Graph, objective: str
+) -> None:
+    found, lines = fit(small(objective, "wide"), sbm)
+    assert found.teacher is None
+    assert not gates_of(found.encoder)
+    assert sum(line.loss for line in lines[-5:]) < sum(line.loss for line in lines[:5])
+    assert found.chosen.score > 0.5
+
+
+@pytest.mark.parametrize("model", ["graphsage", "gat"])
+@pytest.mark.parametrize("objective", ["dgi", "gae"])
+def test_other_encoders_learn_embeddings_too(
+    small: MakeSettings, sbm: Graph, model: str, objective: str
+) -> None:
+    found, _ = fit(small(objective, model=model, epochs=8, target_width=(8,)), sbm)
+    assert set(found.encoder.widths) == {8}
+    assert found.encoder.compact().widths == found.encoder.widths
+
+
+# Interruptions
+
+
+@pytest.mark.parametrize(
+    ("recipe", "epoch"), [("default", 1), ("default", 9), ("wide", 6), ("paper", 6)]
+)
+@pytest.mark.parametrize("objective", ["dgi", "bgrl", "vgae"])
+def test_an_interrupted_seed_ends_bit_for_bit_where_it_would_have(
+    small: MakeSettings, karate: Graph, tmp_path: Path, objective: str, recipe: str, epoch: int
+) -> None:
+    settings = small(objective, recipe, dataset="karate", epochs=12)
+    checkpoint = tmp_path / "seed-0.safetensors"
+    whole, whole_lines = fit(settings, karate)
+    with pytest.raises(InterruptionError):
+        fit(settings, karate, checkpoint=checkpoint, stop_at=epoch)
+    torch.manual_seed(99)  # whoever resumes has drawn other numbers
+    resumed, lines = fit(settings, karate, checkpoint=checkpoint)
+    assert lines == whole_lines[epoch:]
+    assert_same_weights(resumed.encoder, whole.encoder)
+    if whole.teacher is not None:
+        assert resumed.teacher is not None
+        assert_same_weights(resumed.teacher, whole.teacher)
+    assert (resumed.chosen, resumed.teacher_chosen) == (whole.chosen, whole.teacher_chosen)
+
+
+@pytest.mark.parametrize("objective", ["dgi", "grace", "bgrl", "vgae"])
+@pytest.mark.parametrize("taught", [True, False])
+def test_what_the_teachers_objective_has_learnt_is_restored(
+    small: MakeSettings, karate: Graph, tmp_path: Path, objective: str, taught: bool
+) -> None:
+    settings = small(objective, dataset="karate", epochs=6)
+
+    def state(seed: int) -> TrainingState:
+        with seeded(seed, torch.device("cpu")):
+            encoder, teacher = build_gated(settings, karate), build_wide(settings, karate)
+            its_objective = build_objective(settings, karate, encoder, seed=0)
+            prepared = prepare_graph(encoder, its_objective.training_graph(karate))
+            return TrainingState(
+                settings, encoder, teacher if taught else None, its_objective, prepared, 0
+            )
+
+    trained, other = state(0), state(1)
+    for _ in range(3):
+        trained.run_epoch()
+    checkpoint = trained.checkpoint()
+    assert bool(checkpoint.part("teacher_objective")) == taught
+    other.restore(checkpoint)
+    assert_same_weights(other.objective, trained.objective)
+    assert_same_weights(other.teacher_objective, trained.teacher_objective)
+    assert (other.teacher_objective is other.objective) == (not taught)
+    if taught:
+        fresh = state(0).teacher_objective.state_dict()
+        learnt = trained.teacher_objective.state_dict()
+        assert any(not torch.equal(value, fresh[name]) for name, value in learnt.items())
+
+
+def test_checkpoints_of_an_objective_without_parameters_hold_none(
+    small: MakeSettings, karate: Graph, tmp_path: Path
+) -> None:
+    checkpoint = tmp_path / "seed-0.safetensors"
+    fit(small("gae", dataset="karate", epochs=3), karate, checkpoint=checkpoint)
+    names = read_checkpoint(checkpoint).tensors
+    assert not any("objective" in name for name in names)
+
+
+# Settings
+
+
+@pytest.mark.parametrize(
+    ("objective", "kind"),
+    [
+        ("node-classification", NodeClassification),
+        ("dgi", DeepGraphInfomax),
+        ("grace", Grace),
+        ("bgrl", Bootstrap),
+        ("gae", LinkReconstruction),
+        ("vgae", LinkReconstruction),
+    ],
+)
+def test_settings_become_the_objective_and_its_encoders(
+    sbm: Graph, objective: str, kind: type
+) -> None:
+    settings = Settings.of(objective=objective, dataset="sbm")
+    gated, wide = build_gated(settings, sbm), build_wide(settings, sbm)
+    its_objective = build_objective(settings, sbm, gated, seed=0)
+    assert type(its_objective) is kind
+    assert len(gates_of(gated)) == settings.num_hidden
+    if objective == "node-classification":
+        assert gated.out_channels == wide.out_channels == sbm.num_classes
+        return
+    assert gated.output_is_embedding
+    assert wide.output_is_embedding
+    assert gated.widths == [64] * settings.num_layers
+    assert wide.widths[-1] == settings.embedding_width
+    assert gated.act_output == wide.act_output == (objective not in LINKS)
+    if isinstance(its_objective, LinkReconstruction):
+        assert (its_objective.log_deviation is not None) == (objective == "vgae")
+
+
+def test_links_are_held_out_by_the_seed(sbm: Graph) -> None:
+    settings = Settings.of(objective="gae", dataset="sbm")
+    encoder = build_gated(settings, sbm)
+    splits = [
+        build_objective(settings, sbm, encoder, seed=seed).training_graph(sbm).edge_index
+        for seed in (0, 0, 1)
+    ]
+    assert torch.equal(splits[0], splits[1])
+    assert not torch.equal(splits[0], splits[2])
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (
+            {"objective": "dgii"},
+            "Unknown objective 'dgii': did you mean 'dgi'? Known: bgrl, dgi, gae, grace, "
+            "node-classification, vgae.",
+        ),
+        (
+            {"objective": "dgi", "jk": "cat"},
+            "These settings contradict each other: jk=cat is for node-classification; dgi learns "
+            "the embedding that the last convolution writes: leave it out.",
+        ),
+        (
+            {"objective": "gae", "gate_output": True},
+            "These settings contradict each other: gate_output=True is for node-classification; "
+            "gae learns the embedding that the last convolution writes: leave it out.",
+        ),
+        (
+            {"objective": "bgrl", "feature_dropout": 0.5},
+            "These settings contradict each other: feature_dropout=0.5 is for node-classification; "
+            "bgrl learns the embedding that the last convolution writes: leave it out.",
+        ),
+        (
+            {"embedding_channels": 8},
+            "These settings contradict each other: embedding_channels=8 is for objectives that "
+            "learn an embedding, which node-classification does not: leave it out.",
+        ),
+        (
+            {"objective": "gae", "embedding_channels": 16, "target_width": (20,)},
+            "These settings contradict each other: target_width=20 is above embedding_channels=16 "
+            "in the last layer: channels only close.",
+        ),
+    ],
+)
+def test_contradictions_are_refused_in_one_sentence(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.of(**given)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("objective", ["dgi", "grace", "bgrl"])
+def test_an_activation_that_takes_no_factors_is_refused(sbm: Graph, objective: str) -> None:
+    settings = Settings.of(objective=objective, dataset="sbm", act="elu")
+    with pytest.raises(GraphDamError, match="act 'ELU' at the output does not take a gate's"):
+        build_gated(settings, sbm)
+
+
+@pytest.mark.parametrize(
+    ("given", "disturbs"),
+    [
+        ({"objective": "dgi"}, False),
+        ({"objective": "dgi", "dropout": 0.5}, False),  # one layer: nothing is dropped
+        ({"objective": "dgi", "dropout": 0.5, "model": "gat"}, True),
+        ({"objective": "gae", "dropout": 0.5}, True),
+        ({"objective": "gae"}, False),
+        ({"dropout": 0.0, "feature_dropout": 0.5}, True),
+        ({"dropout": 0.5, "feature_dropout": 0.0}, True),
+    ],
+)
+def test_a_teacher_is_disturbed_where_dropout_reaches_something(
+    given: dict[str, Any], disturbs: bool
+) -> None:
+    assert Settings.of(**given).disturbs_teacher == disturbs
+
+
+@pytest.mark.parametrize("recipe", ["default", "paper", "wide"])
+@pytest.mark.parametrize("objective", LEARNT)
+def test_an_objectives_own_settings_are_no_departures(recipe: str, objective: str) -> None:
+    settings = Settings.of(recipe, objective=objective)
+    assert settings.changed() == {}
+    assert settings.learns_embedding
+    assert Settings.of(**settings.model_dump()) == settings
+    assert Settings.of(recipe, objective=objective, lr=0.5).changed() == {"lr": 0.5}
