@@ -19,7 +19,7 @@ from graphdam.errors import InexactError, RunFolderError
 from graphdam.evaluation.cost import num_parameters
 from graphdam.evaluation.latency import median_latencies
 from graphdam.files import write_atomically
-from graphdam.gates import gates_of
+from graphdam.gates import DAMGate, gates_of
 from graphdam.nn import Encoder
 from graphdam.objectives import prepare_graph, score_prefixes
 from graphdam.report import (
@@ -222,8 +222,9 @@ def _run_seed(
         deviation=difference,
         seconds=fit.seconds,
         wide=wide,
+        # A prefix of channels means something where they stand in the order of their closing.
         prefixes=None
-        if not gates_of(encoder)
+        if not any(isinstance(gate, DAMGate) for gate in gates_of(encoder).values())
         else [
             Prefix(widths=prefix.widths, val=prefix.score)
             for prefix in score_prefixes(compact, objective, prepared)

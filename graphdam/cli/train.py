@@ -31,7 +31,8 @@ def train(
     recipe: Annotated[
         str | None,
         typer.Option(
-            help="default (DAM beside a wide teacher), paper (plain DAM) or wide (no gates)."
+            help="default (DAM beside a wide teacher), paper (plain DAM), l1, l0 (other gates) or "
+            "wide (no gates)."
         ),
     ] = None,
     target_width: Annotated[

@@ -47,9 +47,12 @@ def build_gated(settings: Settings, graph: Graph) -> Encoder:
     min_width = min(settings.min_width, channels)
     if settings.target_width is not None:
         min_width = 1
-    initial = settings.initial_offset
-    if initial is None:
-        initial = offset_of_width(channels, channels, SPAN)
+    arguments: dict[str, Any] = {"min_width": min_width}
+    if settings.gate == "dam":
+        initial = settings.initial_offset
+        if initial is None:
+            initial = offset_of_width(channels, channels, SPAN)
+        arguments |= {"initial_offset": initial, "span": SPAN}
     return _build(
         settings,
         graph,
@@ -57,7 +60,7 @@ def build_gated(settings: Settings, graph: Graph) -> Encoder:
         embedding=min(settings.start_width, settings.embedding_width),
         dropout=settings.gated_dropout,
         gate=settings.gate,
-        gate_kwargs={"initial_offset": initial, "span": SPAN, "min_width": min_width},
+        gate_kwargs=arguments,
     )
 
 

@@ -19,6 +19,18 @@ class Recipe:
     settings: dict[str, Any] = field(default_factory=dict)
 
 
+_RIVAL: dict[str, Any] = {
+    "teacher": False,
+    "start_width": 256,
+    "gated_lr": 0.01,
+    "gated_weight_decay": 5e-4,
+    "decoupled": False,
+    "gated_dropout": 0.5,
+    "decay_relief": 0.0,
+    "gate_begin": 0.0,
+}
+"""A gated model of the wide one's width, trained as that is."""
+
 RECIPES: dict[str, Recipe] = {
     "default": Recipe("DAM gates beside a wide teacher that the gated model imitates."),
     "paper": Recipe(
@@ -38,6 +50,14 @@ RECIPES: dict[str, Recipe] = {
             "gate_begin": 0.1,
             "gate_end": 1.0,
         },
+    ),
+    "l1": Recipe(
+        "L1 gates (network slimming) in place of DAM's, no teacher.",
+        {**_RIVAL, "gate": "l1", "penalty_weight": 0.5, "gate_lr": 0.02},
+    ),
+    "l0": Recipe(
+        "L0 gates (hard concrete) in place of DAM's, no teacher.",
+        {**_RIVAL, "gate": "l0", "penalty_weight": 0.5, "gate_lr": 0.05},
     ),
     "wide": Recipe("The wide model alone: what everything else is compared with.", {"gate": None}),
 }

@@ -73,7 +73,9 @@ class Settings(BaseModel):
     weight_decay: float = Field(5e-4, ge=0, description="L2 penalty of the weights, wide model.")
     dropout: float = Field(0.5, ge=0, lt=1, description="Dropout after hidden layers, wide model.")
 
-    gate: Literal["dam"] | None = Field("dam", description="The gates; None trains the wide model.")
+    gate: Literal["dam", "l1", "l0"] | None = Field(
+        "dam", description="The gates; None trains the wide model."
+    )
     start_width: int = Field(64, ge=1, description="Hidden width at which the gated model starts.")
     min_width: int = Field(2, ge=1, description="Channels that stay open in every layer.")
     gate_output: bool = Field(
@@ -193,6 +195,11 @@ class Settings(BaseModel):
                         f"out, or take another recipe"
                     )
             return self
+        if self.gate != "dam" and not self.learns_width:
+            raise ValueError(
+                f"gate='{self.gate}' learns its width under λ and cannot be sent to one: leave "
+                f"target_width, max_parameters and max_multiply_adds out, or take gate='dam'"
+            )
         if self.gate_end < self.gate_begin:
             raise ValueError(
                 f"gate_end={self.gate_end} lies before gate_begin={self.gate_begin}: the width "

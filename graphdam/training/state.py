@@ -130,7 +130,8 @@ class TrainingState:
             self.teacher_objective = objective.for_teacher(teacher)
             own = None if self.teacher_objective is objective else self.teacher_objective
             self.teacher = Learner(teacher, settings, own)
-        self.gates = [gate for gate in gates_of(encoder).values() if isinstance(gate, DAMGate)]
+        self.gates = list(gates_of(encoder).values())
+        self.dam_gates = [gate for gate in self.gates if isinstance(gate, DAMGate)]
         self.task_weight = 1.0
         if teacher is not None:
             self.task_weight = settings.task_weight * objective.task_share(prepared)
@@ -171,8 +172,8 @@ class TrainingState:
             teacher_val=None if lesson is None else lesson.val,
             penalty=penalty_weight,
             widths=self._widths(),
-            offsets=[float(gate.offset.detach()) for gate in self.gates],
-            steepness=float(self.gates[0].steepness) if self.gates else 1.0,
+            offsets=[float(gate.offset.detach()) for gate in self.dam_gates],
+            steepness=float(self.dam_gates[0].steepness) if self.dam_gates else 1.0,
             gate_values=self._gate_values(epoch),
             seconds=0.0,
         )
@@ -238,7 +239,7 @@ class TrainingState:
         if not self.gates or (epoch % every and epoch != self.settings.epochs - 1):
             return None
         with torch.no_grad():
-            return [[round(v, 4) for v in gate.values().tolist()] for gate in self.gates]
+            return [[round(v, 4) for v in gate.final_values().tolist()] for gate in self.gates]
 
     def falls_short(self) -> bool:
         """Whether validation puts the student clearly below its teacher.

@@ -20,20 +20,24 @@ class WidthControl:
     a teacher as hard as its `Brake` lets it. A `Budget` closes what it must on top of that. With a
     `target_width` the offsets follow a schedule instead and end at exactly that width.
 
+    Gates of another kind than DAM's learn their values while λ presses, and keep them then.
+
     The steepness grows from 1 to `final_steepness` until the width is final, so that the channels
     that stay end near 1: a soft gate would leave a narrow layer attenuated.
     """
 
     def __init__(self, settings: Settings, encoder: Encoder, prepared: PreparedGraph) -> None:
         self.settings = settings
-        self.gates = [gate for gate in gates_of(encoder).values() if isinstance(gate, DAMGate)]
+        every = list(gates_of(encoder).values())
+        self.gates = [gate for gate in every if isinstance(gate, DAMGate)]
+        self.others = [gate for gate in every if not isinstance(gate, DAMGate)]
         last = settings.epochs - 1
         begin = round(settings.gate_begin * settings.epochs)
         end = round(settings.gate_end * settings.epochs)
         self.penalty = PenaltySchedule(settings.penalty_weight, begin, end)
         self.steepness = GeometricSchedule(1.0, settings.final_steepness, begin, end)
         self.targets = _targets(settings, encoder, min(begin, last), min(end, last))
-        self.final_from = min(end, last) if self.gates else 0
+        self.final_from = min(end, last) if every else 0
         self.brake = Brake(
             tolerance=settings.brake_tolerance,
             loss=settings.brake_loss,
@@ -60,6 +64,8 @@ class WidthControl:
         for gate in self.gates:
             gate.set_steepness(self.steepness.at(epoch))
             gate.offset.requires_grad_(not self.targets and is_moving)
+        for other in self.others:
+            other.requires_grad_(is_moving)
         for gate, schedule in zip(self.gates, self.targets, strict=False):
             schedule.apply(gate, epoch)
         if not self.targets and epoch == self.penalty.end:
@@ -102,7 +108,7 @@ class WidthControl:
 
     def notes(self) -> list[str]:
         """What a reader of the result should know about the widths."""
-        if self.targets or not self.gates:
+        if self.targets:
             return []
         if self.brake.gap_of_student is not None and not self.brake.has_let_go:
             return [
@@ -111,9 +117,9 @@ class WidthControl:
             ]
         return [
             f"hidden layer {index} was stopped at the minimum width "
-            f"({gate.min_width} channels a gate): λ would have closed it"
-            for index, gate in enumerate(self.gates, start=1)
-            if gate.width == gate.min_width < gate.num_channels
+            f"({gate.width} channels a gate): λ would have closed it"
+            for index, gate in enumerate([*self.gates, *self.others], start=1)
+            if gate.width == getattr(gate, "min_width", 0) < gate.num_channels
         ]
 
     def values(self) -> dict[str, Any]:

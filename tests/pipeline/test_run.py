@@ -158,6 +158,12 @@ def test_a_wide_model_that_was_handed_back_is_a_run_like_any_other(
     assert Encoder.from_pretrained(tmp_path / "run" / "model").widths == [32]
 
 
+def test_channels_without_an_order_have_no_prefixes(quick: MakeSettings, tmp_path: Path) -> None:
+    record = run(quick("l1", target_width=None), tmp_path / "run")
+    assert record.gate == "l1"
+    assert record.prefixes == [[]]
+
+
 def test_the_wide_recipe_has_no_wide_model_to_be_held_against(
     quick: MakeSettings, tmp_path: Path
 ) -> None:

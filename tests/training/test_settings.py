@@ -47,7 +47,7 @@ def test_settings_do_not_change() -> None:
 
 def test_an_unknown_recipe_lists_the_known_ones() -> None:
     assert refusal("papre") == (
-        "Unknown recipe 'papre': did you mean 'paper'? Known: default, paper, wide."
+        "Unknown recipe 'papre': did you mean 'paper'? Known: default, l0, l1, paper, wide."
     )
 
 
@@ -124,7 +124,7 @@ def test_an_unknown_setting_suggests_the_near_one_and_lists_all() -> None:
         ({"epochs": 0}, "Setting epochs=0: input should be greater than or equal to 1."),
         ({"lr": -0.1}, "Setting lr=-0.1: input should be greater than 0."),
         ({"dropout": 1.0}, "Setting dropout=1.0: input should be less than 1."),
-        ({"gate": "l1"}, "Setting gate='l1': input should be 'dam'."),
+        ({"gate": "l2"}, "Setting gate='l2': input should be 'dam', 'l1' or 'l0'."),
     ],
 )
 def test_contradictions_are_refused_in_one_sentence(given: dict[str, Any], message: str) -> None:
