@@ -16,8 +16,10 @@ import pytest
 from graphdam.cli.main import run
 from graphdam.report import read_history
 
+# A shell starts jobs in the background with SIGINT ignored, and programs inherit that.
 PROGRAM = """
-import functools, sys
+import functools, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from graphdam import pipeline
 from graphdam.training import Trainer
 pipeline.Trainer = functools.partial(Trainer, checkpoint_seconds=0)
