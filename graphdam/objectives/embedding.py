@@ -35,6 +35,8 @@ class EmbeddingObjective(Objective):
         graph: labels and splits.
     """
 
+    evaluates_as_scored = False  # a ridge regression is kinder to wide embeddings than the probe
+
     def __init__(self, graph: Graph) -> None:
         super().__init__()
         self.graph = graph

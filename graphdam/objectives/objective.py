@@ -53,6 +53,10 @@ class Objective(nn.Module, ABC):
     metric: str
     """Name of the score, a share in [0, 1]; higher is better."""
 
+    evaluates_as_scored: bool = True
+    """Whether `evaluate`, asked every epoch, finds what `score` does, so that models of unequal
+    width can be compared by it."""
+
     @abstractmethod
     def outputs(self, encoder: Encoder, prepared: PreparedGraph) -> Tensor:
         """One forward pass on all nodes: what the loss, the imitation and the score start from."""

@@ -16,19 +16,21 @@ class Brake:
 
     The student's distance from the teacher without dropout on all nodes, :math:`d_s` (the
     objective's `disagreement`: :math:`\mathrm{KL}(t \,\Vert\, s)`, or the share of the variance of
-    an embedding that is missed), has two limits. One is how far dropout moves the teacher from
-    itself, :math:`d_t`: the difference that the graph does not care about. The other is what the
-    teacher's predictions tell about the nodes at all, :math:`d_0`, the distance of the best answer
-    that is the same for every node: a teacher that dropout drowns would allow everything. (A
-    teacher that nothing disturbs has the second limit only.) With
+    an embedding that is missed), has two limits that need no label. One is how far dropout moves
+    the teacher from itself, :math:`d_t`: the difference that the graph does not care about. The
+    other is what the teacher's predictions tell about the nodes at all, :math:`d_0`, the distance
+    of the best answer that is the same for every node: a teacher that dropout drowns would allow
+    everything. (A teacher that nothing disturbs has the second limit only.) Where validation says
+    so beyond doubt, the student is too far away as well: when its score lies v standard errors
+    below the teacher's. Many labels tell so early, few hardly ever. With
 
     .. math::
-        r = d_s / \min(\mathrm{tolerance} \cdot d_t, \mathrm{loss} \cdot d_0)
+        r = \max\left(\frac{d_s}{\min(\mathrm{tolerance} \cdot d_t, \mathrm{loss} \cdot d_0)},
+            \frac{v}{\mathrm{errors}}\right)
 
     the pressure on the widths is λ times :math:`2 (1 - r)`, within ±1: full up to half of the
     limit, none at it, and beyond it channels open again, so that a width which closed too far for
-    the moving averages to notice in time comes back. None of the three needs a label or a constant
-    of the graph.
+    the moving averages to notice in time comes back. No constant of a graph is needed.
 
     A student can lie too far away before it has lost a channel, where weight decay alone keeps it
     from its teacher. So from the epoch on in which the width may move, weight decay falls epoch by
@@ -38,22 +40,25 @@ class Brake:
     Args:
         tolerance: see the formula.
         loss: see the formula, a share of what the teacher tells.
+        errors: see the formula.
         relief: the share by which an epoch lowers the weight decay.
 
-    >>> brake = Brake(tolerance=2.0, loss=0.25, relief=0.1)
+    >>> brake = Brake(tolerance=2.0, loss=0.25, errors=1.0, relief=0.1)
     >>> brake.observe(gap_of_student=0.3, gap_of_teacher=0.1, information=1.5)
     >>> brake.relieve()
     >>> brake.holds, brake.decay
     (True, 0.9)
     """
 
-    def __init__(self, *, tolerance: float, loss: float, relief: float) -> None:
+    def __init__(self, *, tolerance: float, loss: float, errors: float, relief: float) -> None:
         self.tolerance = tolerance
         self.loss = loss
+        self.errors = errors
         self.relief = relief
         self.gap_of_student: float | None = None
         self.gap_of_teacher: float | None = None
         self.information: float | None = None
+        self.shortfall: float | None = None
         self.decay = 1.0
         self.has_let_go = False
 
@@ -67,7 +72,8 @@ class Brake:
             limit = min(self.tolerance * self.gap_of_teacher, limit)
         if self.gap_of_student >= 2 * limit:
             return -1.0
-        return min(1.0, 2 * (1 - self.gap_of_student / limit))
+        ratio = max(self.gap_of_student / limit, (self.shortfall or 0.0) / self.errors)
+        return max(-1.0, min(1.0, 2 * (1 - ratio)))
 
     @property
     def holds(self) -> bool:
@@ -85,15 +91,26 @@ class Brake:
         return self.gap_of_teacher > self.loss * self.information
 
     def observe(
-        self, *, gap_of_student: float, gap_of_teacher: float | None, information: float
+        self,
+        *,
+        gap_of_student: float,
+        gap_of_teacher: float | None,
+        information: float,
+        shortfall: float = 0.0,
     ) -> None:
-        """Take in an epoch's distances from the teacher: the student's, the noisy teacher's (None
-        if nothing disturbs it), and that of the best answer which is the same for every node.
+        """Take in an epoch's distances from the teacher.
+
+        Args:
+            gap_of_student: the student's.
+            gap_of_teacher: that of the teacher under dropout; None if nothing disturbs it.
+            information: that of the best answer which is the same for every node.
+            shortfall: by how many standard errors validation puts the student below it.
         """
         self.gap_of_student = smoothed(self.gap_of_student, gap_of_student)
         if gap_of_teacher is not None:
             self.gap_of_teacher = smoothed(self.gap_of_teacher, gap_of_teacher)
         self.information = smoothed(self.information, information)
+        self.shortfall = smoothed(self.shortfall, shortfall)
 
     def relieve(self, *, again: bool = False) -> None:
         """Lower the weight decay where the student lies too far away and it may be to blame.
@@ -112,6 +129,7 @@ class Brake:
             "gap_of_student": self.gap_of_student,
             "gap_of_teacher": self.gap_of_teacher,
             "information": self.information,
+            "shortfall": self.shortfall,
             "decay": self.decay,
             "has_let_go": self.has_let_go,
         }
@@ -120,6 +138,7 @@ class Brake:
         self.gap_of_student = values["gap_of_student"]
         self.gap_of_teacher = values["gap_of_teacher"]
         self.information = values["information"]
+        self.shortfall = values["shortfall"]
         self.decay = values["decay"]
         self.has_let_go = values["has_let_go"]
 

@@ -137,6 +137,12 @@ class Settings(BaseModel):
         description="λ lets go as well when the gated model misses more than this share of what "
         "the teacher's predictions tell about the nodes.",
     )
+    brake_errors: float = Field(
+        1.0,
+        gt=0,
+        description="λ lets go as well when validation puts the gated model this many standard "
+        "errors below its teacher.",
+    )
     decay_relief: float = Field(
         0.2,
         ge=0,
@@ -145,7 +151,7 @@ class Settings(BaseModel):
         "alone keeps the model further than that from its teacher.",
     )
     task_weight: float = Field(
-        2.0,
+        1.0,
         ge=0,
         description="Weight of a labelled node's own loss beside a teacher; imitating the teacher "
         "on a node counts 1.",

@@ -27,6 +27,10 @@ PICTURES = 80
 """About how many epochs of a run keep every gate's values in the history."""
 
 
+LEAST_ERROR = 0.002
+"""Below this, differences of validation scores are no reason to keep channels."""
+
+
 @dataclass(frozen=True)
 class Chosen:
     """The epoch that validation chose, and what it scored there."""
@@ -120,6 +124,7 @@ class TrainingState:
         self.objective = objective
         self.prepared = prepared
         self.seed = seed
+        self.num_val = objective.num_scored(prepared, "val")
         self.epoch = 0
         self.seconds = 0.0
         self.control = WidthControl(settings, encoder, prepared)
@@ -219,10 +224,14 @@ class TrainingState:
             spread = None
             if self.settings.disturbs_teacher:
                 spread = float(objective.disagreement(lesson.noisy, taught))
+            shortfall = 0.0
+            if objective.evaluates_as_scored:
+                shortfall = (lesson.val - val.score) / self._error_of(lesson.val)
             self.control.brake.observe(
                 gap_of_student=float(objective.disagreement(told, taught)),
                 gap_of_teacher=spread,
                 information=float(objective.disagreement(constant, taught)),
+                shortfall=shortfall,
             )
         return train, val
 
@@ -242,17 +251,26 @@ class TrainingState:
             return [[round(v, 4) for v in gate.final_values().tolist()] for gate in self.gates]
 
     def falls_short(self) -> bool:
-        """Whether validation puts the student clearly below its teacher.
+        """Whether validation puts the settled student clearly below its settled teacher.
 
-        It does not within `fallback_margin`, nor within the standard error of a share of as many
-        nodes.
+        It does not within `fallback_margin`, nor within the standard error.
         """
-        if self.teacher is None or self.teacher.chosen is None or self.student.chosen is None:
+        if self.teacher is None:
             return False
-        wide = self.teacher.chosen.score
-        count = self.objective.num_scored(self.prepared, "val")
-        error = math.sqrt(wide * (1 - wide) / count)
-        return wide - self.student.chosen.score > max(self.settings.fallback_margin, error)
+        student, teacher = self._settled_score(self.student), self._settled_score(self.teacher)
+        return teacher - student > max(self.settings.fallback_margin, self._error_of(teacher))
+
+    def _settled_score(self, learner: Learner) -> float:
+        """What a learner's best epoch scores on validation."""
+        if self.objective.evaluates_as_scored:
+            assert learner.chosen is not None
+            return learner.chosen.score
+        scores = self.objective.score(learner.encoder, self.prepared, "val")
+        return scores[self.objective.metric]
+
+    def _error_of(self, score: float) -> float:
+        """The standard error of a share of as many items as validation has."""
+        return max(LEAST_ERROR, math.sqrt(score * (1 - score) / self.num_val))
 
     def checkpoint(self) -> Checkpoint:
         """Everything that the rest of the run depends on."""

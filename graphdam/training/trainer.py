@@ -114,12 +114,13 @@ class Trainer:
             self._loop(state, checkpoint)
         chosen = state.student.settle()
         teacher_chosen = None if state.teacher is None else state.teacher.settle()
+        falls_short = state.falls_short()
         if scale != 1:
             for each in (encoder, teacher):
                 if each is not None:
                     each.scale_inputs(scale)
         fit = Fit(encoder, teacher, chosen, teacher_chosen, state.seconds, state.control.notes())
-        return self._fall_back(fit) if state.falls_short() else fit
+        return self._fall_back(fit) if falls_short else fit
 
     def _fall_back(self, fit: Fit) -> Fit:
         """The teacher in place of a student that lies clearly below it, where that is allowed."""

@@ -41,6 +41,7 @@ class WidthControl:
         self.brake = Brake(
             tolerance=settings.brake_tolerance,
             loss=settings.brake_loss,
+            errors=settings.brake_errors,
             relief=settings.decay_relief,
         )
         self.budget: Budget | None = None

@@ -36,6 +36,7 @@ QUICK: dict[str, Any] = {
     "final_steepness": 16.0,
     "brake_tolerance": 1.0,
     "brake_loss": 0.25,
+    "brake_errors": 1e6,
     "decay_relief": 0.1,
     "task_weight": 1.0,
     "fallback_margin": 1.0,

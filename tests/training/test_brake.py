@@ -7,12 +7,26 @@ import pytest
 from graphdam.training.brake import Brake
 
 
-def brake(tolerance: float = 1.0, loss: float = 0.25, relief: float = 0.1) -> Brake:
-    return Brake(tolerance=tolerance, loss=loss, relief=relief)
+def brake(
+    tolerance: float = 1.0, loss: float = 0.25, errors: float = 1.0, relief: float = 0.1
+) -> Brake:
+    return Brake(tolerance=tolerance, loss=loss, errors=errors, relief=relief)
 
 
-def look(brake: Brake, student: float, *, teacher: float = 1.0, information: float = 100.0) -> None:
-    brake.observe(gap_of_student=student, gap_of_teacher=teacher, information=information)
+def look(
+    brake: Brake,
+    student: float,
+    *,
+    teacher: float = 1.0,
+    information: float = 100.0,
+    shortfall: float = 0.0,
+) -> None:
+    brake.observe(
+        gap_of_student=student,
+        gap_of_teacher=teacher,
+        information=information,
+        shortfall=shortfall,
+    )
 
 
 @pytest.mark.parametrize(
@@ -34,6 +48,20 @@ def test_the_nearer_of_two_limits_counts() -> None:
     look(noisy, 0.75, teacher=10.0, information=2.0)  # 0.5 · 2 = 1 is less than 2 · 10
     look(quiet, 0.75, teacher=0.5, information=10.0)  # 2 · 0.5 = 1 is less than 0.5 · 10
     assert noisy.pressure == quiet.pressure == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(
+    ("shortfall", "pressure"),
+    [(-3.0, 1.0), (0.4, 1.0), (0.75, 0.5), (1.0, 0.0), (1.25, -0.5), (4.0, -1.0)],
+)
+def test_validation_turns_it_around_where_its_verdict_is_beyond_doubt(
+    shortfall: float, pressure: float
+) -> None:
+    near, far = brake(errors=2.0), brake(errors=2.0)
+    look(near, 0.1, shortfall=2 * shortfall)
+    assert near.pressure == pytest.approx(pressure)
+    look(far, 1.25, shortfall=2 * shortfall)  # the worse of the two counts
+    assert far.pressure == pytest.approx(min(pressure, -0.5))
 
 
 def test_a_teacher_without_spread_allows_no_distance() -> None:

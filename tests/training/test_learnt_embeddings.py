@@ -117,7 +117,7 @@ def test_a_student_comes_to_explain_its_teacher(
 def test_a_width_is_learnt_where_nothing_disturbs_the_teacher(
     small: MakeSettings, sbm: Graph, objective: str
 ) -> None:
-    settings = small(objective, brake_loss=0.9, gated_lr=0.02)
+    settings = small(objective, brake_loss=0.9, brake_errors=1e6, gated_lr=0.02)
     assert not settings.disturbs_teacher
     found, lines = fit(settings, sbm)
     assert all(width < 16 for width in found.encoder.widths)

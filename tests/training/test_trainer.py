@@ -346,10 +346,8 @@ def test_falling_short_is_beyond_the_margin_and_beyond_chance(
     graph = replace(sbm, splits=(Split(~val, val, ~val),), split_index=0)
     objective = NodeClassification(graph)
     encoder, teacher = start(settings, graph), build_wide(settings, graph)
-    state = TrainingState(
-        settings, encoder, teacher, objective, prepare_graph(encoder, graph), seed=0
-    )
-    assert not state.falls_short()  # nothing has been chosen yet
+    prepared = prepare_graph(encoder, graph)
+    state = TrainingState(settings, encoder, teacher, objective, prepared, seed=0)
     assert state.teacher is not None
     state.student.chosen, state.teacher.chosen = Chosen(3, student, 1.0), Chosen(2, wide, 1.0)
     assert state.falls_short() is short
