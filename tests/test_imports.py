@@ -20,7 +20,8 @@ FLOORS: list[set[str]] = [
     {"cli"},
     {"bench"},
     {"pipeline", "serving"},
-    {"training", "baselines"},
+    {"training"},
+    {"baselines"},
     {"objectives"},
     {"nn"},
     {"compaction"},
@@ -202,8 +203,8 @@ def test_a_clean_house_passes(tmp_path: Path) -> None:
         ),
         (
             "training/bad.py",
-            "import graphdam.baselines",
-            "training must not import graphdam.baselines, which lies above or beside it",
+            "import graphdam.serving",
+            "training must not import graphdam.serving, which lies above or beside it",
         ),
         (
             "baselines/bad.py",

@@ -11,15 +11,16 @@ import torch
 from torch import Tensor
 
 
-def pca(z: Tensor, dims: int, *, fit_on: Tensor | None = None) -> Tensor:
+def pca(z: Tensor, dims: int, *, fit_on: Tensor | None = None, center: bool = True) -> Tensor:
     r"""The embedding along its first principal axes, largest variance first.
 
     .. math::
         Y = (Z - \mathbf{1} \bar f^\top) V_{:k}, \qquad F - \mathbf{1} \bar f^\top = U S V^\top
 
     with the embedding Z, the rows F that the axes are fitted on and their mean :math:`\bar f`.
-    Computed in float64. An axis has a sign of its own only by agreement: here its entry of largest
-    size is positive.
+    Without centring :math:`\bar f` is 0, and the inner products of the rows are kept as well as k
+    dimensions can. Computed in float64. An axis has a sign of its own only by agreement: here its
+    entry of largest size is positive.
 
     The encoder stays as costly as before.
 
@@ -27,6 +28,7 @@ def pca(z: Tensor, dims: int, *, fit_on: Tensor | None = None) -> Tensor:
         z: Z [N, D].
         dims: k, at most D and the rows of F.
         fit_on: F [M, D]; by default Z itself.
+        center: whether the mean row is taken off first.
 
     Returns:
         [N, dims], in the dtype of `z`.
@@ -48,7 +50,7 @@ def pca(z: Tensor, dims: int, *, fit_on: Tensor | None = None) -> Tensor:
             f"{rows.size(0)} rows have at most {rows.size(0)} principal axes, and dims={dims} were "
             f"asked for: fit on more rows, or ask for fewer."
         )
-    mean = rows.double().mean(0)
+    mean = rows.double().mean(0) * center
     axes = torch.linalg.svd(rows.double() - mean, full_matrices=False).Vh[:dims]
     largest = axes.gather(1, axes.abs().argmax(1, keepdim=True))
     projected: Tensor = (z.double() - mean) @ (axes * largest.sign()).t()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
+from itertools import product
 from typing import Any, Protocol
 
 from graphdam.errors import SettingsError, unknown_choice
+from graphdam.report import Reduction
 from graphdam.training import Settings
 
 QUICK_SEEDS = 2
@@ -30,11 +32,14 @@ class Cell:
     """One record of a bench: a name and the settings of its run, the seeds apart.
 
     `settings` is what `Settings.of` takes, `recipe` included. A cell computes in one thread unless
-    they say otherwise, because its seeds run side by side.
+    they say otherwise, because its seeds run side by side. A cell with a `reduction` trains
+    nothing: it cuts the models of the cell `source`, whose settings it shares.
     """
 
     name: str
     settings: Mapping[str, Any] = field(hash=False)
+    reduction: Reduction | None = None
+    source: str | None = None
 
     def resolve(self, seeds: Sequence[int]) -> Settings:
         """The settings of the cell's run over these seeds.
@@ -77,48 +82,98 @@ class Bench:
     cells: tuple[Cell, ...]
 
     def only(self, pattern: str) -> Bench:
-        """The cells whose names fit a pattern such as `cora-*`.
+        """The cells whose names fit a pattern such as `cora-*`, with those whose models they cut.
 
         Raises:
             SettingsError: none does.
         """
-        cells = tuple(cell for cell in self.cells if fnmatch(cell.name, pattern))
-        if not cells:
-            names = [cell.name for cell in self.cells]
+        chosen = [cell for cell in self.cells if fnmatch(cell.name, pattern)]
+        if not chosen:
+            known = [cell.name for cell in self.cells]
             hint = "A pattern may hold * and ?."
-            raise SettingsError(unknown_choice("cell", pattern, names, hint))
+            raise SettingsError(unknown_choice("cell", pattern, known, hint))
+        names = {cell.name for cell in chosen} | {cell.source for cell in chosen}
+        cells = tuple(cell for cell in self.cells if cell.name in names)
         return Bench(self.name, self.summary, cells)
+
+    def command(self, cell: Cell, seeds: Sequence[int]) -> str:
+        """What makes a cell's record: one run's command, or this bench's where it cuts models."""
+        if cell.reduction is None:
+            return cell.command(seeds)
+        return f"graphdam bench {self.name} --only {cell.name} --seeds {max(seeds) + 1}"
 
 
 @dataclass(frozen=True)
 class Method:
-    """A line of a bench: one cell, or one at each of `widths`, which is what `varies` is set to."""
+    """A line of a bench: one cell, or one for each of `values`.
+
+    Attributes:
+        name: of the line; a cell's name adds its value.
+        settings: of every cell.
+        varies: the settings that take the value; several take the same one.
+        values: widths or other numbers, the most telling first: a quick bench takes a few.
+        cuts: the cells train nothing, and cut the model that `settings` make to these widths.
+    """
 
     name: str
     settings: Mapping[str, Any] = field(default_factory=dict)
-    varies: str | None = None
-    widths: tuple[int, ...] = ()
+    varies: tuple[str, ...] = ()
+    values: tuple[float, ...] = ()
+    cuts: str | None = None
 
-    def at_widths(self, *, most: int | None) -> dict[str, dict[str, Any]]:
-        """The settings of each of its cells, by name."""
-        if self.varies is None:
-            return {self.name: dict(self.settings)}
-        return {
-            f"{self.name}-{width}": {**self.settings, self.varies: width}
-            for width in self.widths[:most]
-        }
+    def cells(self, where: str, common: Mapping[str, Any], *, most: int | None) -> list[Cell]:
+        """Its cells on one data set."""
+        settings = {**common, **self.settings}
+        if not self.values:
+            return [Cell(f"{where}-{self.name}", settings)]
+        values = sorted(self.values[:most])
+        if self.cuts is None:
+            return [
+                Cell(f"{where}-{self.name}-{value}", settings | dict.fromkeys(self.varies, value))
+                for value in values
+            ]
+        return [
+            Cell(
+                f"{where}-{self.name}-{value}",
+                settings,
+                Reduction.model_validate({"method": self.cuts, "width": value}),
+            )
+            for value in values
+        ]
 
 
 DEFAULT = Method("default")
 WIDE = Method("wide", {"recipe": "wide"})
+WIDE_RELU = Method("wide-relu", {"recipe": "wide", "act": "relu"})
+MINGE = Method("minge", {"recipe": "minge"})
+RANDOM = Method("random", {"recipe": "random"})
+NESTED = Method("nested", {"recipe": "nested"})
 
 
-def _target(*widths: int) -> Method:
-    return Method("target", {}, "target_width", widths)
+def _target(*widths: int, **settings: Any) -> Method:
+    return Method("target", settings, ("target_width",), widths)
 
 
-def _narrow(*widths: int) -> Method:
-    return Method("narrow", {"recipe": "wide"}, "hidden_channels", widths)
+def _taught(*widths: int) -> Method:
+    """As narrow as it ends from the first epoch on, beside the same teacher."""
+    return Method("taught", {}, ("start_width", "target_width"), widths)
+
+
+def _narrow(*widths: int, varies: str = "hidden_channels") -> Method:
+    return Method("narrow", {"recipe": "wide"}, (varies,), widths)
+
+
+def _nested(*widths: int) -> Method:
+    return Method("nested", {"recipe": "nested"}, values=widths, cuts="truncate")
+
+
+def _of_wide(cuts: str, *widths: int) -> Method:
+    return Method(cuts, {"recipe": "wide"}, values=widths, cuts=cuts)
+
+
+def _swept(recipe: str, *weights: float) -> Method:
+    """One recipe under every λ."""
+    return Method(recipe, {"recipe": recipe}, ("penalty_weight",), weights)
 
 
 def _grid(
@@ -126,45 +181,84 @@ def _grid(
     *,
     datasets: Sequence[str],
     objectives: Sequence[str] = ("node-classification",),
-    model: str = "gcn",
+    models: Sequence[str] = ("gcn",),
+    split: str | None = None,
     quick: bool,
 ) -> tuple[Cell, ...]:
     """Every method on every data set with every objective; a quick grid is on the first set."""
-    cells = []
-    for dataset in datasets[:1] if quick else datasets:
-        for objective in objectives:
-            learns = {} if objective == "node-classification" else {"objective": objective}
-            where = "-".join([dataset, model, *learns.values()])
-            cells += [
-                Cell(f"{where}-{name}", {"dataset": dataset, "model": model, **learns, **settings})
-                for method in methods
-                for name, settings in method.at_widths(most=QUICK_WIDTHS if quick else None).items()
-            ]
-    return tuple(cells)
+    cells: list[Cell] = []
+    most = QUICK_WIDTHS if quick else None
+    for dataset, model, objective in product(
+        datasets[:1] if quick else datasets, models, objectives
+    ):
+        common = {"dataset": dataset, "model": model}
+        where = [dataset, model]
+        if split is not None:
+            common["split"] = split
+            where.insert(1, "geom" if split == "geom-gcn" else split)
+        if objective != "node-classification":
+            common["objective"] = objective
+            where.append(objective)
+        for method in methods:
+            cells += method.cells("-".join(where), common, most=most)
+    return tuple(_with_sources(cells))
 
 
-_PLANETOID = ("cora", "citeseer", "pubmed")
+def _with_sources(cells: Sequence[Cell]) -> Iterator[Cell]:
+    """Names the cell whose models a cell cuts: the one that trains with its settings."""
+    for cell in cells:
+        if cell.reduction is None:
+            yield cell
+        else:
+            source = next(
+                other.name
+                for other in cells
+                if other.reduction is None and other.settings == cell.settings
+            )
+            yield replace(cell, source=source)
+
+
+PLANETOID = ("cora", "citeseer", "pubmed")
 
 
 def _planetoid(*, quick: bool) -> Bench:
-    methods = (
-        DEFAULT,
-        WIDE,
-        Method("wide-relu", {"recipe": "wide", "act": "relu"}),
-        _narrow(4, 8, 16, 32),
-        _target(4, 8, 16, 32),
+    main = (DEFAULT, WIDE, WIDE_RELU, _narrow(4, 8, 16, 32), _target(4, 8, 16, 32))
+    rivals = (
+        _taught(4, 8, 16, 32),
+        NESTED,
+        _nested(4, 8, 16, 32),
+        _swept("l1", 0.5, 2, 8),
+        _swept("l0", 0.5, 2, 8),
+        _swept("paper", 0.1, 0.3, 1),
+        MINGE,
     )
-    summary = "Supervised GCN: accuracy against the hidden width."
-    return Bench("planetoid", summary, _grid(methods, datasets=_PLANETOID, quick=quick))
+    summary = "Supervised GCN: accuracy against the hidden width, with every rival."
+    methods = main if quick else main + rivals
+    return Bench("planetoid", summary, _grid(methods, datasets=PLANETOID, quick=quick))
+
+
+def _graphs(*, quick: bool) -> Bench:
+    """What nobody tuned the recipe on, and other encoders."""
+    methods = (DEFAULT, WIDE, _narrow(8, 16, 32), _target(8, 16, 32))
+    cells = _grid(methods, datasets=("photo", "computers", "cs"), quick=quick)
+    if not quick:
+        both = (DEFAULT, WIDE)
+        cells += _grid(both, datasets=("tolokers", "digits"), quick=quick)
+        cells += _grid(both, datasets=PLANETOID, split="geom-gcn", quick=quick)
+        cells += _grid(both, datasets=PLANETOID, models=("gat", "graphsage"), quick=quick)
+    return Bench("graphs", "Supervised: further graphs, splits and encoders.", cells)
 
 
 def _links(*, quick: bool) -> Bench:
     methods = (
         DEFAULT,
         WIDE,
+        _target(16),
         Method("narrow-32-16", {"recipe": "wide", "hidden_channels": 32, "embedding_channels": 16}),
+        _of_wide("pca", 16, 32),
+        RANDOM,
     )
-    cells = _grid(methods, datasets=_PLANETOID, objectives=("gae", "vgae"), quick=quick)
+    cells = _grid(methods, datasets=PLANETOID, objectives=("gae", "vgae"), quick=quick)
     return Bench("links", "Graph auto-encoders: links rebuilt from narrow embeddings.", cells)
 
 
@@ -172,11 +266,25 @@ def _embeddings(*, quick: bool) -> Bench:
     methods = (
         DEFAULT,
         WIDE,
-        _narrow(8, 16, 32, 64),
         _target(8, 16, 32),
+        _narrow(16, 8, 32, 64, varies="embedding_channels"),
+        _of_wide("pca", 8, 16, 32),
+        _of_wide("columns", 8, 16, 32),
+        NESTED,
+        _nested(8, 16, 32),
+        MINGE,
+        RANDOM,
     )
-    cells = _grid(methods, datasets=_PLANETOID, objectives=("dgi", "grace"), quick=quick)
+    cells = _grid(methods, datasets=PLANETOID, objectives=("dgi", "grace"), quick=quick)
     return Bench("embeddings", "DGI and GRACE: a probe against the embedding's dimensions.", cells)
+
+
+def _paper_graphs(*, quick: bool) -> Bench:
+    weights = (0.1, 1.0, 0.01, 0.03, 0.3, 3.0)
+    methods = (WIDE, _swept("paper", *weights), _swept("l1", *weights))
+    cells = _grid(methods, datasets=PLANETOID, objectives=("dgi", "gae", "vgae"), quick=quick)
+    summary = "The DAM paper's question: quality against the width that each λ learns, DAM and L1."
+    return Bench("paper-graphs", summary, cells)
 
 
 class _Builder(Protocol):
@@ -185,8 +293,10 @@ class _Builder(Protocol):
 
 BENCHES: dict[str, _Builder] = {
     "planetoid": _planetoid,
+    "graphs": _graphs,
     "links": _links,
     "embeddings": _embeddings,
+    "paper-graphs": _paper_graphs,
 }
 """The named benches, each a function of `quick`."""
 

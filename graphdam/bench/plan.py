@@ -11,7 +11,14 @@ from graphdam.bench.unit import Unit
 from graphdam.data.own import choose_split, is_path
 from graphdam.data.registry import DATASETS, find_dataset
 from graphdam.errors import RunFolderError
-from graphdam.report import BenchFolder, BenchPlan, CellPlan, RunRecord, read_record
+from graphdam.report import (
+    RECORD_FILE,
+    BenchFolder,
+    BenchPlan,
+    CellPlan,
+    RunRecord,
+    read_record,
+)
 from graphdam.training.run_folder import SETTINGS_FILE, RunFolder
 
 
@@ -44,7 +51,7 @@ def plan_bench(bench: Bench, folder: BenchFolder, seeds: Sequence[int]) -> Bench
             split=split,
             model=settings.model,
             objective=settings.objective,
-            command=cell.command(all_seeds),
+            command=bench.command(cell, all_seeds),
             seeds=all_seeds,
         )
     return BenchPlan(graphdam_version=__version__, cells=cells)
@@ -57,8 +64,23 @@ def finished_record(unit: Unit, folder: BenchFolder) -> RunRecord | None:
         RunFolderError: the unit was begun with other settings.
     """
     path = folder.run(unit.cell.name, unit.seed)
+    if unit.cell.reduction is not None:
+        return _reduced_record(unit, folder)
     if not (path / SETTINGS_FILE).exists():
         return None
     run = RunFolder.open(path)
     run.require_same(unit.cell.resolve((unit.seed,)))
     return read_record(path) if run.is_finished else None
+
+
+def _reduced_record(unit: Unit, folder: BenchFolder) -> RunRecord | None:
+    """The record of a cut model, unless what was cut has changed since."""
+    cell = unit.cell
+    assert cell.source is not None
+    record = folder.run(cell.name, unit.seed) / RECORD_FILE
+    source = folder.run(cell.source, unit.seed) / RECORD_FILE
+    if not record.exists() or not source.exists():
+        return None
+    found, trained = read_record(record), read_record(source)
+    same = found.reduction == cell.reduction and found.created == trained.created
+    return found if same else None

@@ -91,18 +91,21 @@ def run_bench(
     observer.planned(len(records) + len(left), len(records))
     taken = [(unit.cell, sum(record.seconds)) for unit, record in records.items()]
     failures = [failure for cell in bench.cells for failure in _merge(cell, plan, records, folder)]
-    with closing(outcomes_of(tuple(left), folder, data_root, jobs, observer.begun)) as outcomes:
-        for outcome in outcomes:
-            unit = outcome.unit
-            left.remove(unit)
-            if outcome.record is None:
-                failures.append(Failure(unit.cell.name, unit.seed, outcome.error or ""))
-            else:
-                records[unit] = outcome.record
-                taken.append((unit.cell, outcome.seconds))
-                failures += _merge(unit.cell, plan, records, folder)
-            estimate = seconds_left(taken, [other.cell for other in left], jobs=jobs)
-            observer.ended(outcome, estimate)
+    trained = tuple(unit for unit in left if unit.cell.reduction is None)
+    cut = tuple(unit for unit in left if unit.cell.reduction is not None)
+    for some in (trained, cut):  # what is cut must have been trained
+        with closing(outcomes_of(some, folder, data_root, jobs, observer.begun)) as outcomes:
+            for outcome in outcomes:
+                unit = outcome.unit
+                left.remove(unit)
+                if outcome.record is None:
+                    failures.append(Failure(unit.cell.name, unit.seed, outcome.error or ""))
+                else:
+                    records[unit] = outcome.record
+                    taken.append((unit.cell, outcome.seconds))
+                    failures += _merge(unit.cell, plan, records, folder)
+                estimate = seconds_left(taken, [other.cell for other in left], jobs=jobs)
+                observer.ended(outcome, estimate)
     written = [folder.record(cell.name) for cell in bench.cells]
     return BenchResult(tuple(file for file in written if file.is_file()), tuple(failures))
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from graphdam import pipeline
 from graphdam.bench.grid import Cell
+from graphdam.bench.reduce import reduce_run
 from graphdam.errors import GraphDamError
 from graphdam.files import write_atomically
-from graphdam.report import RunRecord
+from graphdam.report import RECORD_FILE, BenchFolder, RunRecord, write_record_file
 from graphdam.report.bench_folder import ERROR_FILE
 from graphdam.training.run_folder import SETTINGS_FILE
 
@@ -36,22 +37,29 @@ class Outcome:
     error: str | None = None
 
 
-def train_unit(unit: Unit, folder: Path, data_root: Path | None) -> Outcome:
-    """Train a unit in its run folder, going on where it was begun.
+def train_unit(unit: Unit, bench: BenchFolder, data_root: Path | None) -> Outcome:
+    """Train a unit in its run folder, going on where it was begun, or cut the model of another.
 
     An error becomes the unit's outcome and is kept beside the run, so that the other units go on.
     Only what the whole bench would meet again (Ctrl-C, a full disk) is raised.
     """
     begun = time.monotonic()
+    cell, folder = unit.cell, bench.run(unit.cell.name, unit.seed)
     (folder / ERROR_FILE).unlink(missing_ok=True)
     try:
-        record = pipeline.run(
-            unit.cell.resolve((unit.seed,)),
-            folder,
-            data_root=data_root,
-            resume=(folder / SETTINGS_FILE).exists(),
-            command=unit.cell.command((unit.seed,)),
-        )
+        if cell.reduction is None:
+            record = pipeline.run(
+                cell.resolve((unit.seed,)),
+                folder,
+                data_root=data_root,
+                resume=(folder / SETTINGS_FILE).exists(),
+                command=cell.command((unit.seed,)),
+            )
+        else:
+            assert cell.source is not None
+            source = bench.run(cell.source, unit.seed)
+            record = reduce_run(source, cell.reduction, data_root=data_root)
+            write_record_file(record, folder / RECORD_FILE)
     except OSError:
         raise
     except GraphDamError as error:

@@ -60,7 +60,7 @@ def _side_by_side(
     def handed_out() -> Iterator[Any]:
         for unit in units:
             begun(unit)
-            yield delayed(train_unit)(unit, folder.run(unit.cell.name, unit.seed), data_root)
+            yield delayed(train_unit)(unit, folder, data_root)
 
     # no more are handed out than there are cores, so that "begun" is what runs
     with parallel_config("loky", n_jobs=jobs, inner_max_num_threads=1):

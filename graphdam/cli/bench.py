@@ -18,7 +18,8 @@ SEEDS = 10
 
 def bench(
     name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="planetoid, links or embeddings.")
+        str | None,
+        typer.Argument(metavar="NAME", help="One of those that --list names."),
     ] = None,
     out: Annotated[
         str | None, typer.Option(help="Folder of the bench; by default runs/bench-NAME.")
@@ -126,7 +127,9 @@ def _list_benches(to: Output) -> None:
 
 
 def _list_cells(chosen: Bench, seeds: int, to: Output) -> None:
-    commands: dict[str, Any] = {cell.name: cell.command(range(seeds)) for cell in chosen.cells}
+    commands: dict[str, Any] = {
+        cell.name: chosen.command(cell, range(seeds)) for cell in chosen.cells
+    }
     to.document(commands)
     width = max(map(len, commands))
     for name, command in commands.items():

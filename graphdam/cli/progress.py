@@ -66,7 +66,7 @@ class TrainingProgress:
     def _on_epoch(self, line: HistoryLine) -> None:
         if self.task is None:
             self.task = self.bar.add_task("", total=self.settings.epochs, seed=line.seed, line="")
-            self.start_widths = self._start_widths()
+            self.start_widths = self._start_widths(line.widths)
         teacher = "" if line.teacher_val is None else f" (teacher {line.teacher_val:.1%})"
         widths = ", ".join(
             f"{start} → {now}" for start, now in zip(self.start_widths, line.widths, strict=False)
@@ -77,10 +77,14 @@ class TrainingProgress:
             line=f"loss {line.loss:.3f}  val {line.val:.1%}{teacher}  width {widths}",
         )
 
-    def _start_widths(self) -> list[int]:
+    def _start_widths(self, now: list[int]) -> list[int]:
         settings = self.settings
-        width = settings.hidden_channels if settings.gate is None else settings.start_width
-        return [width] * settings.num_hidden
+        if settings.gate is None:
+            return now
+        widths = [settings.start_width] * settings.num_hidden
+        if settings.learns_embedding:
+            widths[-1] = min(settings.start_width, settings.embedding_width)
+        return widths
 
     def _on_seed(self, result: SeedResult) -> None:
         if self.task is not None:

@@ -11,6 +11,7 @@ from graphdam.cli.output import Debug, Json, Output
 
 def settings(
     recipe: Annotated[str, typer.Option(help="Whose values to show.")] = "default",
+    objective: Annotated[str, typer.Option(help="Under which objective.")] = "node-classification",
     json_: Json = False,
     debug: Debug = False,  # main reads it
 ) -> None:
@@ -21,7 +22,7 @@ def settings(
     from graphdam.training import RECIPES, Settings
 
     output = Output(json=json_)
-    values = Settings.of(recipe).model_dump(mode="json")
+    values = Settings.of(recipe, objective=objective).model_dump(mode="json")
     meanings = {name: field.description for name, field in Settings.model_fields.items()}
     output.document(
         {name: {"value": values[name], "meaning": meanings[name]} for name in Settings.model_fields}

@@ -67,8 +67,8 @@ class EmbeddingObjective(Objective):
             return Evaluation(mean_roc_auc(scores[:, 1:], y.view(-1, 1)), loss)
         return Evaluation(accuracy(scores, y), loss)
 
-    def score(
-        self, encoder: Encoder, prepared: PreparedGraph, split: SplitName
+    def score_outputs(
+        self, outputs: Tensor, prepared: PreparedGraph, split: SplitName
     ) -> dict[str, float]:
         """What a linear probe of the embedding scores on validation or test.
 
@@ -80,13 +80,12 @@ class EmbeddingObjective(Objective):
                 "A probe is fitted on the training nodes, so it has no score there: ask for 'val' "
                 "or 'test'."
             )
-        z = self.quiet_outputs(encoder, prepared)
         graph = prepared.graph
         masks = graph.splits[graph.split_index]._asdict()
         if graph.task != "multiclass":
-            found = roc_auc_probe(z, graph.y, **masks)
+            found = roc_auc_probe(outputs, graph.y, **masks)
             return {"roc_auc": found.test_roc_auc if split == "test" else found.val_roc_auc}
-        probe = linear_probe(z, graph.y, **masks)
+        probe = linear_probe(outputs, graph.y, **masks)
         if split == "test":
             return {"accuracy": probe.test_accuracy, "macro_f1": probe.test_macro_f1}
         return {"accuracy": probe.val_accuracy, "macro_f1": probe.val_macro_f1}

@@ -110,8 +110,12 @@ class LinkReconstruction(Objective):
         if self.log_deviation is None:
             return _reconstruction(self.pairs.logits(outputs))
         log_deviation: Tensor = self.log_deviation(outputs).clamp(max=LARGEST_LOG_DEVIATION)
-        z = outputs + log_deviation.exp() * torch.randn_like(outputs)
+        # A closed dimension is not part of the posterior: it has no noise and no prior.
+        is_open = torch.zeros(outputs.size(1), device=outputs.device)
+        is_open[encoder.open_outputs.to(outputs.device)] = 1.0
+        z = outputs + is_open * log_deviation.exp() * torch.randn_like(outputs)
         divergence = outputs.square() + (2 * log_deviation).exp() - 1 - 2 * log_deviation
+        divergence = is_open * divergence
         prior = 0.5 * divergence.sum(1).mean() / len(outputs)
         return _reconstruction(self.pairs.logits(z)) + prior
 
@@ -134,11 +138,11 @@ class LinkReconstruction(Objective):
         auc = link_scores(outputs, *held_out).auc
         return Evaluation(auc, float(_reconstruction(logits)))
 
-    def score(
-        self, encoder: Encoder, prepared: PreparedGraph, split: SplitName
+    def score_outputs(
+        self, outputs: Tensor, prepared: PreparedGraph, split: SplitName
     ) -> dict[str, float]:
         """Area under the ROC curve, and average precision, of the held-out links."""
-        found = link_scores(self.quiet_outputs(encoder, prepared), *self._held_out(split))
+        found = link_scores(outputs, *self._held_out(split))
         return {"auc": found.auc, "average_precision": found.average_precision}
 
     def num_scored(self, prepared: PreparedGraph, split: SplitName) -> int:

@@ -126,7 +126,12 @@ class Objective(nn.Module, ABC):
         self, encoder: Encoder, prepared: PreparedGraph, split: SplitName
     ) -> dict[str, float]:
         """The encoder's scores on one part of the split, by name."""
-        outputs = self.quiet_outputs(encoder, prepared)
+        return self.score_outputs(self.quiet_outputs(encoder, prepared), prepared, split)
+
+    def score_outputs(
+        self, outputs: Tensor, prepared: PreparedGraph, split: SplitName
+    ) -> dict[str, float]:
+        """The scores of outputs that were made in evaluation mode, `metric` first."""
         return {self.metric: self.evaluate(outputs, prepared, split).score}
 
     @torch.no_grad()

@@ -169,6 +169,8 @@ def _difference_text(paired: PairedDifference | None) -> str:
 
 def _widths_cell(record: RunRecord) -> str:
     """The widths, and what was asked for where that could not be reached."""
+    if record.reduction is not None and not record.reduction.cuts_encoder:
+        return f"{widths_text(record.widths)}, output cut to {record.reduction.width}"
     target = record.changed.get("target_width")
     if isinstance(target, list) and record.widths[0]:
         asked = target * (len(record.widths[0]) // len(target))
@@ -178,6 +180,8 @@ def _widths_cell(record: RunRecord) -> str:
 
 
 def _mean_width(record: RunRecord) -> float:
+    if record.reduction is not None and not record.reduction.cuts_encoder:
+        return record.reduction.width
     return fmean(width for widths in record.widths for width in widths) if record.widths[0] else 0.0
 
 

@@ -7,6 +7,13 @@ from collections.abc import Iterable
 from graphdam.report.record import RunRecord
 
 _GATES = {"dam": "DAM", "l1": "L1 gate", "l0": "L0 gate", "hard_concrete": "L0 gate"}
+_ALONE = {
+    "wide": "trained alone",
+    "minge": "trained alone, MinGE's width",
+    "random": "random weights",
+    "nested": "nested losses",
+}
+_REDUCTIONS = {"pca": "PCA", "top-variance": "columns of largest variance", "columns": "columns"}
 _NAMES = {
     "cora": "Cora",
     "citeseer": "CiteSeer",
@@ -42,6 +49,7 @@ def wide_alone(record: RunRecord, records: Iterable[RunRecord]) -> RunRecord | N
         other
         for other in records
         if other.recipe == "wide"
+        and other.reduction is None
         and setting_of(other) == setting_of(record)
         and set(other.seeds) == set(record.seeds)
     ]
@@ -52,12 +60,26 @@ def wide_alone(record: RunRecord, records: Iterable[RunRecord]) -> RunRecord | N
 
 def method_name(record: RunRecord) -> str:
     """The method in the words of the tables, such as "DAM + teacher" or "trained alone"."""
+    weight = record.changed.get("penalty_weight")
+    penalty = [] if weight is None else [f"λ = {weight}"]
+    return ", ".join([line_name(record), *penalty])
+
+
+def line_name(record: RunRecord) -> str:
+    """What a line of a figure is called: a method at every width, whatever λ led there."""
     return ", ".join([_recipe_name(record), *_changes(record)])
 
 
 def _recipe_name(record: RunRecord) -> str:
-    if record.recipe == "wide":
-        return "trained alone"
+    if record.reduction is not None and not record.reduction.cuts_encoder:
+        model = "wide" if record.recipe == "wide" else record.recipe
+        return f"{_REDUCTIONS[record.reduction.method]} of {model} (output only)"
+    if record.reduction is not None and record.recipe == "wide":
+        return "wide, truncated"
+    if record.recipe in _ALONE:
+        return _ALONE[record.recipe]
+    if _starts_at_target(record):
+        return f"narrow + {record.wide.name}" if record.wide is not None else "narrow"
     gate = "no gate" if record.gate is None else _GATES.get(record.gate, record.gate)
     if record.recipe == "paper":
         return f"{gate} (paper's recipe)"
@@ -67,10 +89,18 @@ def _recipe_name(record: RunRecord) -> str:
     return name if own else f"{name} ({record.recipe})"
 
 
+def _starts_at_target(record: RunRecord) -> bool:
+    """Whether no gate ever closed anything: the model was as narrow as asked for at once."""
+    target = record.changed.get("target_width")
+    return bool(record.start_widths) and target == record.start_widths[:1]
+
+
 def _changes(record: RunRecord) -> list[str]:
-    """Departures from the recipe in words; widths stand in a column of their own."""
-    words = ["width set"] if "target_width" in record.changed else []
+    """Departures from the recipe in words, without the widths and what leads to them."""
+    is_set = "target_width" in record.changed and not _starts_at_target(record)
+    words = ["width set"] if is_set else []
     shown = {"target_width", "hidden_channels", "embedding_channels", "start_width"}
+    shown.add("penalty_weight")
     return words + [
         f"{name}={value}" for name, value in record.changed.items() if name not in shown
     ]

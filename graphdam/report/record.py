@@ -55,6 +55,22 @@ class Prefix(Frozen):
     val: Fraction
 
 
+class Reduction(Frozen):
+    """How a trained model was made narrower afterwards, without further training.
+
+    "truncate" cuts the encoder to its first channels, every layer in proportion, and makes it
+    cheaper. "pca", "top-variance" and "columns" cut its embedding, from an encoder that stays as
+    it was: `width` principal axes, columns of largest variance, first columns.
+    """
+
+    method: Literal["truncate", "pca", "top-variance", "columns"]
+    width: Width
+
+    @property
+    def cuts_encoder(self) -> bool:
+        return self.method == "truncate"
+
+
 class RunRecord(Frozen):
     """Everything that `result.json` says about one run; lists named "per seed" follow `seeds`.
 
@@ -69,6 +85,7 @@ class RunRecord(Frozen):
     `further` holds other scores of the test part by name (macro-F1, average precision).
     `prefixes` says, per seed, what the compact model cut to its first channels scores on
     validation, from the narrowest prefix to the model itself; without gates there are none.
+    `reduction` is there where what was scored is not the model that was trained.
     """
 
     format: Literal[1] = FORMAT
@@ -92,6 +109,7 @@ class RunRecord(Frozen):
     widths: list[list[Width]]
     further: dict[str, Scores] = Field(default_factory=dict)
     prefixes: list[list[Prefix]] | None = None
+    reduction: Reduction | None = None
     parameters: list[Count]
     multiply_adds: list[Count]
     latency: Latency | None
@@ -128,6 +146,8 @@ class RunRecord(Frozen):
             "multiply_adds": len(self.multiply_adds),
             "seconds": len(self.seconds),
         }
+        further = {f"further.{name}.values": scores for name, scores in self.further.items()}
+        lengths |= {name: len(scores.values) for name, scores in further.items()}
         if self.wide is not None:
             lengths["wide.val.values"] = len(self.wide.val.values)
             lengths["wide.test.values"] = len(self.wide.test.values)

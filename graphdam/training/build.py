@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from graphdam.baselines import minge_width
 from graphdam.data import Graph
 from graphdam.errors import SettingsError
 from graphdam.evaluation.link_split import split_links
@@ -32,20 +33,23 @@ def build_encoder(settings: Settings, graph: Graph) -> Encoder:
 
 def build_wide(settings: Settings, graph: Graph) -> Encoder:
     """The wide model without gates: the teacher, or what the `wide` recipe trains."""
-    return _build(
-        settings,
-        graph,
-        width=settings.hidden_channels,
-        embedding=settings.embedding_width,
-        dropout=settings.dropout,
-    )
+    width, embedding = settings.hidden_channels, settings.embedding_width
+    if settings.width_rule == "minge":
+        heads = _heads(settings)
+        entropic = minge_width(graph.edge_index, num_nodes=graph.num_nodes)
+        entropic = -(-entropic // heads) * heads
+        if settings.learns_embedding:
+            embedding = entropic
+        else:
+            width = entropic
+    return _build(settings, graph, width=width, embedding=embedding, dropout=settings.dropout)
 
 
 def build_gated(settings: Settings, graph: Graph) -> Encoder:
     """The gated model at its start width."""
     channels = max(1, settings.start_width // _heads(settings))
     min_width = min(settings.min_width, channels)
-    if settings.target_width is not None:
+    if settings.target_width is not None or settings.nested:
         min_width = 1
     arguments: dict[str, Any] = {"min_width": min_width}
     if settings.gate == "dam":

@@ -13,23 +13,30 @@ class Recipe:
     Attributes:
         summary: one line for `--help`.
         settings: what the recipe sets.
+        as_wide: whether the gated model is trained as the wide one is (`AS_WIDE`).
+        firm: what it sets whatever the objective would set.
     """
 
     summary: str
     settings: dict[str, Any] = field(default_factory=dict)
+    as_wide: bool = False
+    firm: dict[str, Any] = field(default_factory=dict)
 
+
+AS_WIDE: dict[str, str] = {
+    "start_width": "hidden_channels",
+    "gated_lr": "lr",
+    "gated_weight_decay": "weight_decay",
+    "gated_dropout": "dropout",
+}
+"""Settings of the gated model, and those of the wide one that they follow."""
 
 _RIVAL: dict[str, Any] = {
     "teacher": False,
-    "start_width": 256,
-    "gated_lr": 0.01,
-    "gated_weight_decay": 5e-4,
     "decoupled": False,
-    "gated_dropout": 0.5,
     "decay_relief": 0.0,
     "gate_begin": 0.0,
 }
-"""A gated model of the wide one's width, trained as that is."""
 
 RECIPES: dict[str, Recipe] = {
     "default": Recipe("DAM gates beside a wide teacher that the gated model imitates."),
@@ -37,29 +44,42 @@ RECIPES: dict[str, Recipe] = {
         "Plain DAM as published: λ · mean β, soft gates, no teacher.",
         {
             "teacher": False,
-            "start_width": 256,
             "initial_offset": 1.0,
             "act": "relu",
-            "gated_lr": 0.01,
-            "gated_weight_decay": 5e-4,
             "decoupled": False,
             "penalty_weight": 0.1,
             "gate_lr": 0.05,
             "final_steepness": 1.0,
-            "gated_dropout": 0.5,
             "gate_begin": 0.1,
             "gate_end": 1.0,
         },
+        as_wide=True,
     ),
     "l1": Recipe(
         "L1 gates (network slimming) in place of DAM's, no teacher.",
         {**_RIVAL, "gate": "l1", "penalty_weight": 0.5, "gate_lr": 0.02},
+        as_wide=True,
     ),
     "l0": Recipe(
         "L0 gates (hard concrete) in place of DAM's, no teacher.",
         {**_RIVAL, "gate": "l0", "penalty_weight": 0.5, "gate_lr": 0.05},
+        as_wide=True,
+    ),
+    "nested": Recipe(
+        "Nested (Matryoshka) losses: prefixes of the wide model's channels, to be cut off later.",
+        {**_RIVAL, "nested": True, "penalty_weight": 0.0, "gate_end": 0.0, "final_steepness": 1e6},
+        as_wide=True,
     ),
     "wide": Recipe("The wide model alone: what everything else is compared with.", {"gate": None}),
+    "minge": Recipe(
+        "A model trained alone, as wide as the graph's entropy says (MinGE).",
+        {"gate": None, "width_rule": "minge"},
+    ),
+    "random": Recipe(
+        "An embedding by random weights, without training.",
+        {"gate": None},
+        firm={"epochs": 1, "lr": 0.0, "weight_decay": 0.0},
+    ),
 }
 
 
@@ -106,6 +126,7 @@ _STUDENT_OF_EMBEDDING: dict[str, Any] = {
 
 
 def defaults_of(recipe: str, objective: str) -> dict[str, Any]:
-    """The settings of a recipe for an objective; where both set something, the objective does."""
+    """The settings of a recipe for an objective; what both set is the objective's, if not firm."""
     student = {} if objective == "node-classification" else _STUDENT_OF_EMBEDDING
-    return {**student, **RECIPES[recipe].settings, **OBJECTIVES[objective].settings}
+    chosen = RECIPES[recipe]
+    return {**student, **chosen.settings, **OBJECTIVES[objective].settings, **chosen.firm}

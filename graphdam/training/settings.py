@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from graphdam.errors import SettingsError, unknown_choice
-from graphdam.training.recipes import OBJECTIVES, RECIPES, defaults_of
+from graphdam.training.recipes import AS_WIDE, OBJECTIVES, RECIPES, defaults_of
 
 REACH = 6.0
 """How far an offset can move while the width does: its range, 5, and some for the brake."""
@@ -54,6 +54,11 @@ class Settings(BaseModel):
         "the hidden width.",
     )
     hidden_channels: int = Field(256, ge=1, description="Hidden width of the wide model.")
+    width_rule: Literal["minge"] | None = Field(
+        None,
+        description="'minge' gives a model trained alone the width that follows from the graph's "
+        "entropy: its hidden width, or that of the embedding where one is learnt.",
+    )
     num_layers: int = Field(2, ge=1, description="Number of graph convolutions.")
     act: str | None = Field("elu", description="Activation, by PyG's names.")
     norm: str | None = Field(None, description="Norm, by PyG's names.")
@@ -69,7 +74,11 @@ class Settings(BaseModel):
     )
 
     epochs: int = Field(300, ge=1, description="Full-batch steps.")
-    lr: float = Field(0.01, gt=0, description="Adam's learning rate, wide model.")
+    lr: float = Field(
+        0.01,
+        ge=0,
+        description="Adam's learning rate, wide model; at 0 an embedding's weights stay random.",
+    )
     weight_decay: float = Field(5e-4, ge=0, description="L2 penalty of the weights, wide model.")
     dropout: float = Field(0.5, ge=0, lt=1, description="Dropout after hidden layers, wide model.")
 
@@ -102,6 +111,11 @@ class Settings(BaseModel):
     )
     gated_dropout: float = Field(
         0.0, ge=0, lt=1, description="Dropout after hidden layers, gated model."
+    )
+    nested: bool = Field(
+        False,
+        description="Train prefixes of the channels as models of their own (Matryoshka): each step "
+        "descends the loss of the whole model and that of one prefix.",
     )
     penalty_weight: float = Field(1.0, ge=0, description="λ: how hard the width is pressed.")
     initial_offset: float | None = Field(
@@ -176,8 +190,13 @@ class Settings(BaseModel):
         unknown = [name for name in given if name not in cls.model_fields]
         if unknown:
             raise SettingsError(unknown_choice("setting", unknown[0], cls.model_fields))
+        values = {**defaults_of(recipe, objective), **given, "recipe": recipe}
+        if RECIPES[recipe].as_wide:
+            for own, wide in AS_WIDE.items():
+                followed = values.get(wide, cls.model_fields[wide].default)
+                values[own] = given.get(own, followed)
         try:
-            return cls(**{**defaults_of(recipe, objective), **given, "recipe": recipe})
+            return cls(**values)
         except ValidationError as error:
             raise SettingsError(_sentence(error)) from None
 
@@ -193,8 +212,14 @@ class Settings(BaseModel):
                 f"seeds must be one or more different numbers from 0 on, received {self.seeds}"
             )
         self._check_embedding()
+        if self.gate is not None and self.width_rule is not None:
+            raise ValueError(
+                f"width_rule='{self.width_rule}' is for models trained alone, and "
+                f"gate='{self.gate}' learns a width: leave one of them out"
+            )
         if self.gate is None:
-            for name in ("target_width", "max_parameters", "max_multiply_adds", "gate_output"):
+            limits = ("target_width", "max_parameters", "max_multiply_adds")
+            for name in (*limits, "gate_output", "nested"):
                 if getattr(self, name):
                     raise ValueError(
                         f"{name} needs gates, and recipe '{self.recipe}' has none: leave it "
@@ -205,6 +230,11 @@ class Settings(BaseModel):
             raise ValueError(
                 f"gate='{self.gate}' learns its width under λ and cannot be sent to one: leave "
                 f"target_width, max_parameters and max_multiply_adds out, or take gate='dam'"
+            )
+        if self.nested and (self.gate != "dam" or self.teacher or not self.learns_width):
+            raise ValueError(
+                "nested=True trains prefixes of one model, to be cut off afterwards: it needs "
+                "gate='dam', teacher=False, and neither target_width nor a budget"
             )
         if self.gate_end < self.gate_begin:
             raise ValueError(
@@ -234,6 +264,11 @@ class Settings(BaseModel):
 
     def _check_embedding(self) -> None:
         if not self.learns_embedding:
+            if self.lr == 0:
+                raise ValueError(
+                    f"lr=0 leaves the weights random, which {self.objective} makes nothing of: "
+                    f"give a learning rate above 0, or take an objective that learns an embedding"
+                )
             if self.embedding_channels is not None:
                 raise ValueError(
                     f"embedding_channels={self.embedding_channels} is for objectives that learn an "

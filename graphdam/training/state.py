@@ -20,6 +20,7 @@ from graphdam.training.checkpoint import (
     optimiser_tensors,
     restore_optimiser,
 )
+from graphdam.training.nested import NestedPrefixes
 from graphdam.training.settings import Settings
 from graphdam.training.width import WidthControl
 
@@ -140,6 +141,7 @@ class TrainingState:
         self.task_weight = 1.0
         if teacher is not None:
             self.task_weight = settings.task_weight * objective.task_share(prepared)
+        self.prefixes = NestedPrefixes(encoder) if settings.nested else None
         self.repeats = [group.repeats for group in encoder.channel_groups() if group.gate]
 
     def run_epoch(self) -> HistoryLine:
@@ -155,6 +157,10 @@ class TrainingState:
         loss = outputs.new_zeros(())
         if self.task_weight > 0:
             loss = self.task_weight * objective.loss(student, prepared, outputs)
+        if self.prefixes is not None:
+            with self.prefixes.drawn():
+                prefix = objective.outputs(student, prepared)
+                loss = (loss + objective.loss(student, prepared, prefix)) / 2
         if lesson is not None:
             taught = lesson.outputs if control.brake.is_teacher_drowned else lesson.noisy
             loss = loss + objective.imitation(objective.predictions(outputs), taught)

@@ -41,6 +41,19 @@ def test_pca_of_single_precision_is_that_of_double_precision_rounded() -> None:
     torch.testing.assert_close(pca(z, 3), pca(z.double(), 3).float(), rtol=0, atol=0)
 
 
+def test_without_centring_inner_products_are_kept_best() -> None:
+    """Eckart and Young: no matrix of rank k is nearer to Z Zᵀ than that of k axes."""
+    z = embedding()
+    products = z @ z.t()
+    for dims in (1, 4, 9):
+        found = pca(z, dims, center=False)
+        left = torch.linalg.svdvals(products)[dims:].square().sum()
+        error = (found @ found.t() - products).square().sum()
+        torch.testing.assert_close(
+            error, left, rtol=1e-6, atol=1e-12 * products.square().sum().item()
+        )
+
+
 def test_the_columns_of_a_pca_are_uncorrelated_and_fall_in_variance() -> None:
     covariance = torch.cov(pca(embedding(), 9).t())
     variance = covariance.diagonal()

@@ -22,9 +22,14 @@ def test_every_cell_of_every_bench_is_valid(name: str, quick: bool) -> None:
 
 def test_planetoid_holds_every_method_at_every_width() -> None:
     names = [cell.name for cell in find_bench("planetoid").cells]
-    each = ["default", "wide", "wide-relu"]
-    each += [f"{method}-{width}" for method in ("narrow", "target") for width in (4, 8, 16, 32)]
-    assert names == [f"{data}-gcn-{one}" for data in ("cora", "citeseer", "pubmed") for one in each]
+    each = ["default", "wide", "wide-relu", "nested", "minge"]
+    for method in ("narrow", "target", "taught", "nested"):
+        each += [f"{method}-{width}" for width in (4, 8, 16, 32)]
+    each += [f"{gate}-{weight}" for gate in ("l1", "l0") for weight in (0.5, 2, 8)]
+    each += [f"paper-{weight}" for weight in (0.1, 0.3, 1)]
+    assert sorted(names) == sorted(
+        f"{data}-gcn-{one}" for data in ("cora", "citeseer", "pubmed") for one in each
+    )
 
 
 def test_quick_is_one_data_set_and_three_widths() -> None:
@@ -32,6 +37,7 @@ def test_quick_is_one_data_set_and_three_widths() -> None:
     assert {cell.settings["dataset"] for cell in cells} == {"cora"}
     widths = [cell.settings["target_width"] for cell in cells if "target" in cell.name]
     assert widths == [4, 8, 16]
+    assert len(cells) == 9
     whole = {cell.name: cell for cell in find_bench("planetoid").cells}
     assert all(whole[cell.name] == cell for cell in cells)
 
@@ -46,7 +52,8 @@ def test_an_unknown_bench_names_the_known_ones() -> None:
     with pytest.raises(SettingsError) as error:
         find_bench("planetiod")
     assert str(error.value) == (
-        "Unknown bench 'planetiod': did you mean 'planetoid'? Known: embeddings, links, planetoid."
+        "Unknown bench 'planetiod': did you mean 'planetoid'? Known: embeddings, graphs, links, "
+        "paper-graphs, planetoid."
     )
 
 
@@ -63,3 +70,37 @@ def test_commands_name_seeds_that_are_no_range() -> None:
         cell.command([3]) == "graphdam train --dataset cora --target-width 8 --threads 1 --seed 3"
     )
     assert cell.command([0, 2]).endswith("--threads 1 --set 'seeds=[0, 2]'")
+
+
+def test_a_cell_that_cuts_models_names_the_one_that_trains_them() -> None:
+    for name in BENCHES:
+        for quick in (False, True):
+            bench = find_bench(name, quick=quick)
+            cells = {cell.name: cell for cell in bench.cells}
+            for cell in bench.cells:
+                if cell.reduction is None:
+                    assert cell.source is None
+                    continue
+                assert cell.source is not None
+                source = cells[cell.source]
+                assert source.reduction is None
+                assert source.settings == cell.settings
+                assert cell.name.endswith(f"-{cell.reduction.width}")
+
+
+def test_a_pattern_brings_the_cells_whose_models_are_cut() -> None:
+    bench = find_bench("embeddings").only("cora-gcn-dgi-pca-*")
+    assert [cell.name for cell in bench.cells] == [
+        "cora-gcn-dgi-wide",
+        *(f"cora-gcn-dgi-pca-{width}" for width in (8, 16, 32)),
+    ]
+    command = bench.command(bench.cells[1], range(10))
+    assert command == "graphdam bench embeddings --only cora-gcn-dgi-pca-8 --seeds 10"
+    assert bench.command(bench.cells[0], [0]) == bench.cells[0].command([0])
+
+
+def test_a_swept_recipe_has_a_cell_for_every_weight() -> None:
+    cells = {cell.name: cell for cell in find_bench("paper-graphs").cells}
+    settings = cells["pubmed-gcn-vgae-l1-0.03"].resolve([0])
+    assert (settings.gate, settings.penalty_weight, settings.teacher) == ("l1", 0.03, False)
+    assert (settings.start_width, settings.embedding_width) == (256, 128)

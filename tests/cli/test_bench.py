@@ -121,10 +121,10 @@ def test_lists_train_nothing(graphdam: Graphdam, tmp_path: Path) -> None:
     [
         (
             ["planetoids"],
-            "Unknown bench 'planetoids': did you mean 'planetoid'? Known: embeddings, links, "
-            "planetoid.",
+            "Unknown bench 'planetoids': did you mean 'planetoid'? Known: embeddings, graphs, "
+            "links, paper-graphs, planetoid.",
         ),
-        ([], "Which bench? Known: embeddings, links, planetoid."),
+        ([], "Which bench? Known: embeddings, graphs, links, paper-graphs, planetoid."),
     ],
 )
 def test_wrong_names_are_one_sentence(

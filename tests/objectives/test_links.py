@@ -14,6 +14,8 @@ from torch.distributions import Bernoulli, Normal, kl_divergence
 from torch_geometric.nn import GAE, VGAE
 
 from graphdam.evaluation.link_split import LinkSplit, split_links
+from graphdam.gates import DAMGate
+from graphdam.nn import GCN
 from graphdam.objectives import LinkReconstruction, PreparedGraph, prepare_graph
 from graphdam.objectives.links import Pairs
 
@@ -71,6 +73,32 @@ def test_vgaes_loss_is_pygs_with_the_divergence_of_torch_distributions() -> None
     parameters = [mean, *objective.parameters()]
     for gradient in torch.autograd.grad(loss, parameters):
         assert bool(gradient.any())
+
+
+def test_closed_dimensions_are_no_part_of_the_posterior() -> None:
+    """The other path: the loss of the compact encoder, whose posterior never had them."""
+    graph = small_graph()
+    gated = GCN(graph.num_features, WIDTH, 1, gate="dam", gate_output=True).double()
+    gate = gated.gates[0]
+    assert isinstance(gate, DAMGate)
+    gate.set_offset(gate.offset_of(3))
+    objective = LinkReconstruction(held_out(), variational=gated).double()
+    compact = gated.compact()
+    other = LinkReconstruction(held_out(), variational=compact).double()
+    other.pairs = objective.pairs
+    assert objective.log_deviation is not None
+    assert other.log_deviation is not None
+    with torch.no_grad():
+        other.log_deviation.weight.copy_(objective.log_deviation.weight[:3, :3])
+    prepared, losses = prepared_of(objective), []
+    for each, encoder in ((objective, gated), (other, compact)):
+        torch.manual_seed(0)
+        with torch.no_grad():
+            sample = [
+                each.loss(encoder, prepared, each.outputs(encoder, prepared)) for _ in "a" * 400
+            ]
+        losses.append(torch.stack(sample).mean().item())
+    assert losses[0] == pytest.approx(losses[1], abs=5e-3)
 
 
 def test_a_posterior_may_not_become_infinitely_wide() -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from training_runs import assert_same_weights, start, train
 
+from graphdam.baselines import minge_width
 from graphdam.data import Graph
 from graphdam.errors import SettingsError
 from graphdam.gates import DAMGate, gates_of
@@ -91,3 +93,22 @@ def test_a_gated_embedding_is_read_by_a_linear_layer(quick: MakeSettings, karate
     small = encoder.compact()
     assert small.embed(karate.x, karate.edge_index).shape == (34, 5)
     assert build_wide(quick(gate_output=True), karate).jk_mode == "last"
+
+
+def test_entropy_sets_the_width_that_is_compared(quick: MakeSettings, karate: Graph) -> None:
+    width = minge_width(karate.edge_index, num_nodes=karate.num_nodes)
+    assert 32 < width < 64
+    assert build_wide(quick("minge"), karate).widths == [width]
+    embedding = quick("minge", objective="grace", num_layers=2, feature_dropout=0.0)
+    assert build_wide(embedding, karate).widths == [32, width]
+    heads = build_wide(quick("minge", model="gat", heads=8), karate).widths[0]
+    assert heads % 8 == 0
+    assert 0 <= heads - width < 8
+
+
+def test_random_weights_are_those_that_were_drawn(quick: MakeSettings, karate: Graph) -> None:
+    given = {"epochs": 1, "lr": 0.0, "weight_decay": 0.0, "feature_dropout": 0.0}
+    settings = quick("random", objective="dgi", **given)
+    fit, lines = train(settings, karate)
+    assert_same_weights(fit.encoder, start(settings, karate))
+    assert len(lines) == 1

@@ -20,17 +20,22 @@ def refusal(recipe: str = "default", **given: Any) -> str:
     return str(caught.value)
 
 
+def some_objective(recipe: str) -> str:
+    return "gae" if recipe == "random" else "node-classification"
+
+
 @pytest.mark.parametrize("name", RECIPES)
 def test_every_recipe_is_valid_and_sets_what_it_says(name: str) -> None:
-    settings = Settings.of(name)
+    settings = Settings.of(name, objective=some_objective(name))
     assert settings.recipe == name
     assert RECIPES[name].settings.items() <= settings.model_dump().items()
+    assert RECIPES[name].firm.items() <= settings.model_dump().items()
     assert RECIPES[name].summary.endswith(".")
 
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_settings_survive_json(name: str) -> None:
-    settings = Settings.of(name, seeds=(3, 1), dataset="karate", lr=0.02, split="random")
+    settings = Settings.of(name, objective=some_objective(name), seeds=(3, 1), dataset="karate")
     text = json.dumps(settings.model_dump(mode="json"))
     assert Settings.of(**json.loads(text)) == settings
 
@@ -47,7 +52,8 @@ def test_settings_do_not_change() -> None:
 
 def test_an_unknown_recipe_lists_the_known_ones() -> None:
     assert refusal("papre") == (
-        "Unknown recipe 'papre': did you mean 'paper'? Known: default, l0, l1, paper, wide."
+        "Unknown recipe 'papre': did you mean 'paper'? Known: default, l0, l1, minge, nested, "
+        "paper, random, wide."
     )
 
 
@@ -122,7 +128,7 @@ def test_an_unknown_setting_suggests_the_near_one_and_lists_all() -> None:
         ),
         ({"model": "gcnn"}, "Setting model='gcnn': input should be 'gcn', 'graphsage' or 'gat'."),
         ({"epochs": 0}, "Setting epochs=0: input should be greater than or equal to 1."),
-        ({"lr": -0.1}, "Setting lr=-0.1: input should be greater than 0."),
+        ({"lr": -0.1}, "Setting lr=-0.1: input should be greater than or equal to 0."),
         ({"dropout": 1.0}, "Setting dropout=1.0: input should be less than 1."),
         ({"gate": "l2"}, "Setting gate='l2': input should be 'dam', 'l1' or 'l0'."),
     ],
@@ -164,3 +170,36 @@ def test_gates_settings_do_not_bind_a_model_without_gates() -> None:
 )
 def test_hidden_layers_are_counted(given: dict[str, Any], hidden: int) -> None:
     assert Settings.of(**given).num_hidden == hidden
+
+
+@pytest.mark.parametrize("recipe", ["paper", "l1", "l0", "nested"])
+def test_rivals_are_trained_as_the_wide_model_is(recipe: str) -> None:
+    settings = Settings.of(recipe, objective="dgi", lr=0.003)
+    assert (settings.start_width, settings.hidden_channels) == (512, 512)
+    assert (settings.gated_lr, settings.lr) == (0.003, 0.003)
+    assert (settings.gated_weight_decay, settings.weight_decay) == (0.0, 0.0)
+    assert (settings.gated_dropout, settings.dropout) == (0.0, 0.0)
+    supervised = Settings.of(recipe, hidden_channels=128, gated_lr=0.5)
+    assert (supervised.start_width, supervised.gated_dropout) == (128, 0.5)
+    assert supervised.gated_lr == 0.5
+
+
+def test_random_weights_are_for_embeddings() -> None:
+    assert refusal("random") == (
+        "These settings contradict each other: lr=0 leaves the weights random, which "
+        "node-classification makes nothing of: give a learning rate above 0, or take an objective "
+        "that learns an embedding."
+    )
+
+
+def test_entropy_gives_a_width_to_models_without_gates() -> None:
+    assert refusal(width_rule="minge").startswith(
+        "These settings contradict each other: width_rule='minge' is for models trained alone"
+    )
+
+
+@pytest.mark.parametrize(
+    "given", [{"gate": "l1"}, {"teacher": True}, {"target_width": 4}, {"max_parameters": 100}]
+)
+def test_nested_losses_need_a_model_that_stays_whole(given: dict[str, Any]) -> None:
+    assert "nested=True trains prefixes of one model" in refusal("nested", **given)

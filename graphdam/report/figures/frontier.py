@@ -19,7 +19,7 @@ from graphdam.report.figures.canvas import (
     log_axis,
     save_figure,
 )
-from graphdam.report.methods import display_name, method_name, setting_of, wide_alone
+from graphdam.report.methods import display_name, line_name, setting_of, wide_alone
 from graphdam.report.numbers import metric_text
 from graphdam.report.pareto import pareto_front
 from graphdam.report.record import RunRecord
@@ -55,7 +55,7 @@ def draw_frontier(
     panels: dict[tuple[str, ...], list[RunRecord]] = {}
     for record in points:
         panels.setdefault(setting_of(record), []).append(record)
-    methods = [name for _, name in sorted({(_rank(r), method_name(r)) for r in points})]
+    methods = [name for _, name in sorted({(_rank(r), line_name(r)) for r in points})]
     named = {record.objective for record in points} != {"node-classification"}
     columns = min(len(panels), _COLUMNS)
     rows = -(-len(panels) // columns)
@@ -108,7 +108,7 @@ def _draw_methods(
     cost: Callable[[RunRecord], float],
 ) -> None:
     for at, method in enumerate(methods):
-        mine = sorted((r for r in records if method_name(r) == method), key=cost)
+        mine = sorted((r for r in records if line_name(r) == method), key=cost)
         if not mine:
             continue
         again, colour = at // len(PALETTE), PALETTE[at % len(PALETTE)]
@@ -212,6 +212,8 @@ def _learns_embedding(record: RunRecord) -> bool:
 
 
 def _width(record: RunRecord) -> float:
+    if record.reduction is not None and not record.reduction.cuts_encoder:
+        return float(record.reduction.width)
     layers = slice(-1, None) if _learns_embedding(record) else slice(None)
     logs = [math.log2(width) for widths in record.widths for width in widths[layers]]
     return float(2 ** fmean(logs))
