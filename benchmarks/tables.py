@@ -1,7 +1,7 @@
-"""Writes the tables of README.md and benchmarks/README.md from the records in benchmarks/results.
+"""Writes the tables and figures of README.md and benchmarks/README.md from benchmarks/results.
 
     python benchmarks/tables.py            # writes them anew
-    python benchmarks/tables.py --check    # exit code 1 if a block is stale
+    python benchmarks/tables.py --check    # exit code 1 if a block or a figure is stale
 
 A block lies between two lines, `<!-- table:NAME -->` and `<!-- /table -->`. NAME is one of
 
@@ -11,8 +11,8 @@ A block lies between two lines, `<!-- table:NAME -->` and `<!-- /table -->`. NAM
     stranding:GLOB        how far single taught runs end below the wide model trained alone
     speed:RECORD          a table that speed.py, overhead.py or recipe_study.py wrote
 
-where RECORD is a file under benchmarks/results without its `.json` and GLOB a pattern for such, or
-several with commas between them.
+where RECORD is a file under benchmarks/results without its `.json`, as in planetoid/cora-gcn-wide,
+and GLOB a pattern for such, or several with commas between them. Figures are those of FIGURES.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Callable, Sequence
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +34,7 @@ from graphdam.report import (
     caption,
     comparison,
     deviation_line,
+    draw_frontier,
     read_record,
     to_markdown,
     wide_alone,
@@ -42,6 +44,12 @@ from graphdam.report.table import markdown
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = (Path("README.md"), Path("benchmarks/README.md"))
 RESULTS = Path("benchmarks/results")
+FIGURES_FOLDER = Path("benchmarks/figures")
+
+FIGURES: dict[str, str] = {
+    **{f"{name}-gcn.png": f"planetoid/{name}-gcn-*" for name in ("cora", "citeseer", "pubmed")},
+}
+"""The score against the width, by file: the records of each."""
 
 STRANDED = 2.0
 """A run that ends more points than this below its wide model counts as stranded."""
@@ -108,14 +116,39 @@ def renew(text: str, *, results: Path, page: str) -> Page:
     return Page(text=text, fresh="".join(fresh), stale=tuple(stale))
 
 
-def main(arguments: Sequence[str] | None = None, *, root: Path = ROOT) -> int:
+def stale_figures(
+    figures: Mapping[str, str], folder: Path, *, results: Path, write: bool
+) -> list[str]:
+    """The figures whose bytes are not those that their records make; mended if asked to."""
+    stale = []
+    with tempfile.TemporaryDirectory() as scratch:
+        for name, pattern in figures.items():
+            fresh = draw_frontier(_records(pattern, results), Path(scratch) / name).read_bytes()
+            file = folder / name
+            if file.is_file() and file.read_bytes() == fresh:
+                continue
+            stale.append(name)
+            if write:
+                folder.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(fresh)
+    return stale
+
+
+def main(
+    arguments: Sequence[str] | None = None,
+    *,
+    root: Path = ROOT,
+    figures: Mapping[str, str] = FIGURES,
+) -> int:
     """The exit code: 0 where all is well, 1 for stale blocks under `--check`, 2 for an error."""
     assert __doc__ is not None
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="write nothing, name stale blocks")
     check = parser.parse_args(arguments).check
     try:
-        pages = {page: _renew_file(root / page, results=root / RESULTS) for page in PAGES}
+        results = root / RESULTS
+        pages = {page: _renew_file(root / page, results=results) for page in PAGES}
+        pictures = stale_figures(figures, root / FIGURES_FOLDER, results=results, write=not check)
     except GraphDamError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -124,7 +157,9 @@ def main(arguments: Sequence[str] | None = None, *, root: Path = ROOT) -> int:
             print(f"{path.as_posix()}: table:{name} {'is stale' if check else 'written anew'}")
         if not check and page.fresh != page.text:
             (root / path).write_text(page.fresh, encoding="utf-8", newline="\n")
-    if check and any(page.stale for page in pages.values()):
+    for name in pictures:
+        print(f"{(FIGURES_FOLDER / name).as_posix()} {'is stale' if check else 'drawn anew'}")
+    if check and (pictures or any(page.stale for page in pages.values())):
         print("Run `python benchmarks/tables.py` and commit what it writes.")
         return 1
     return 0

@@ -22,6 +22,9 @@ that a fresh encoder writes, the more the wider it is, and the posterior could s
 LARGEST_LOG_DEVIATION = 10.0
 """Of the log of a posterior's deviation, so that its exponential stays finite."""
 
+PAIRS_WEIGHT = 0.1
+"""Of what student and teacher say about pairs, beside how far their embeddings lie apart."""
+
 
 class Pairs:
     """Linked pairs of the training graph, and as many others, drawn afresh every epoch.
@@ -64,9 +67,10 @@ class LinkReconstruction(Objective):
     .. math::
         \frac1N \sum_i \frac1N \mathrm{KL}(\mathcal N(\mu_i, \sigma_i^2) \,\Vert\, \mathcal N(0, 1))
 
-    A student imitates what its teacher says about the same pairs, linked and random:
-    the mean KL divergence of two outcomes, link or no link. Its own embedding then says which nodes
-    are linked, without a decoder.
+    A student is to be a rotation of its teacher's embedding, since inner products know no rotation
+    (`missed_by_rotation`), and to say the same about the same pairs: added with weight 1/10 is
+    the mean KL divergence of two outcomes, link or no link. Its embedding then says which nodes are
+    linked, without a decoder.
 
     Departures: :math:`\log \sigma_i` is a linear map of :math:`\mu_i`, where the paper gives it a
     convolution of its own, so that one encoder with one output serves both objectives, and begins
@@ -119,17 +123,18 @@ class LinkReconstruction(Objective):
         prior = 0.5 * divergence.sum(1).mean() / len(outputs)
         return _reconstruction(self.pairs.logits(z)) + prior
 
-    def predictions(self, outputs: Tensor) -> Tensor:
-        return self.pairs.logits(outputs)
-
     def imitation(self, outputs: Tensor, taught: Tensor) -> Tensor:
-        linked = taught.sigmoid()
-        divergence = linked * (F.logsigmoid(taught) - F.logsigmoid(outputs))
-        divergence = divergence + (1 - linked) * (F.logsigmoid(-taught) - F.logsigmoid(-outputs))
-        return divergence.mean()
+        ours, theirs = self.pairs.logits(outputs), self.pairs.logits(taught)
+        linked = theirs.sigmoid()
+        divergence = linked * (F.logsigmoid(theirs) - F.logsigmoid(ours))
+        divergence = divergence + (1 - linked) * (F.logsigmoid(-theirs) - F.logsigmoid(-ours))
+        return missed_by_rotation(outputs, taught) + PAIRS_WEIGHT * divergence.mean()
+
+    def disagreement(self, outputs: Tensor, taught: Tensor) -> Tensor:
+        return missed_by_rotation(outputs, taught)
 
     def uninformed(self, taught: Tensor) -> Tensor:
-        return taught.sigmoid().mean().logit().expand_as(taught)
+        return taught.mean(0, keepdim=True).expand_as(taught)
 
     @torch.no_grad()
     def evaluate(self, outputs: Tensor, prepared: PreparedGraph, split: SplitName) -> Evaluation:
@@ -156,6 +161,37 @@ class LinkReconstruction(Objective):
             pairs = (self.pairs.links, self.pairs.others)
             return HeldOut(*(each[:, ::step][:, :count] for each in pairs))
         return self.split.val if split == "val" else self.split.test
+
+
+def missed_by_rotation(z: Tensor, taught: Tensor) -> Tensor:
+    r"""The share of a teacher's embedding that no rotation of a student's reaches.
+
+    .. math::
+        \min_{R^\top R = I} \frac{\lVert Z R - T \rVert_F^2}{\lVert T \rVert_F^2}
+        = \frac{\lVert Z \rVert_F^2 - 2 \, \mathrm{tr}(R^\top Z^\top T) + \lVert T \rVert_F^2}{
+            \lVert T \rVert_F^2}, \qquad R = U V^\top, \quad U S V^\top = Z^\top T
+
+    with the embeddings Z [N, D] of the student and T [N, D'] of its teacher, the narrower of them
+    filled up with zeros: the orthogonal Procrustes problem. R is found anew at every call and held
+    fixed by the gradient, to which it contributes nothing where it is the best.
+
+    Never less than what the first D principal axes of T miss (without centring), and they reach it.
+
+    Args:
+        z: the student's embedding.
+        taught: the teacher's, without gradient.
+
+    >>> taught = torch.tensor([[3.0, 0.0], [0.0, 4.0]])
+    >>> turned, nothing = taught.flip(1), torch.zeros(2, 1)
+    >>> float(missed_by_rotation(turned, taught)), float(missed_by_rotation(nothing, taught))
+    (0.0, 1.0)
+    """
+    with torch.no_grad():
+        u, _, v = torch.linalg.svd((z.t() @ taught).nan_to_num(), full_matrices=False)
+        turned_back = taught @ v.t() @ u.t()
+        size = taught.square().sum()
+    missed: Tensor = z.square().sum() - 2 * (z * turned_back).sum() + size
+    return missed / size.clamp(min=torch.finfo(size.dtype).tiny)
 
 
 def _reconstruction(logits: Tensor) -> Tensor:

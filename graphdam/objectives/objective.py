@@ -46,8 +46,8 @@ class Objective(nn.Module, ABC):
     """What an encoder is trained to do.
 
     An objective may own parameters (a decoder, a discriminator); they are trained with the
-    encoder and dropped at the end. A student and its teacher are compared by what they say in
-    common (`predictions`): classes, links, or the teacher's embedding.
+    encoder and dropped at the end. A student and its teacher are compared by their outputs:
+    classes, or embeddings of unequal width.
     """
 
     metric: str
@@ -86,21 +86,17 @@ class Objective(nn.Module, ABC):
         """Follow what an optimiser's step has changed."""
         del encoder
 
-    def predictions(self, outputs: Tensor) -> Tensor:
-        """What outputs say in the terms that student and teacher share; by default themselves."""
-        return outputs
-
     @abstractmethod
     def imitation(self, outputs: Tensor, taught: Tensor) -> Tensor:
-        """How far a student's predictions lie from its teacher's, label-free: a scalar.
+        """How far a student's outputs lie from its teacher's, label-free: a scalar.
 
         Args:
-            outputs: the student's `predictions`.
+            outputs: the student's.
             taught: the teacher's, without gradient.
         """
 
     def disagreement(self, outputs: Tensor, taught: Tensor) -> Tensor:
-        """How different two encoders' predictions are for their users; by default `imitation`.
+        """How different two encoders' outputs are for their users; by default `imitation`.
 
         The brake on the width compares a student's with a noisy teacher's.
         """
@@ -108,9 +104,9 @@ class Objective(nn.Module, ABC):
 
     @abstractmethod
     def uninformed(self, taught: Tensor) -> Tensor:
-        """The predictions nearest to `taught` among those that say the same of every node.
+        """The outputs nearest to `taught` among those that say the same of every node.
 
-        Their `disagreement` with `taught` is what a teacher's predictions tell about the nodes, the
+        Their `disagreement` with `taught` is what a teacher's outputs tell about the nodes, the
         scale for how much of it a student may miss.
         """
 

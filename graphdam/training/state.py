@@ -43,7 +43,7 @@ class Chosen:
 
 @dataclass(frozen=True)
 class Lesson:
-    """What a teacher gives in an epoch: predictions, those under dropout, its validation score."""
+    """What a teacher gives in an epoch: outputs, those under dropout, its validation score."""
 
     outputs: Tensor
     noisy: Tensor
@@ -163,7 +163,7 @@ class TrainingState:
                 loss = (loss + objective.loss(student, prepared, prefix)) / 2
         if lesson is not None:
             taught = lesson.outputs if control.brake.is_teacher_drowned else lesson.noisy
-            loss = loss + objective.imitation(objective.predictions(outputs), taught)
+            loss = loss + objective.imitation(outputs, taught)
         value = float(loss.detach())
         penalty_weight = control.penalty_weight(epoch)
         if penalty_weight != 0:
@@ -210,8 +210,7 @@ class TrainingState:
             self._require_finite(float(quiet.sum()))
             val = objective.evaluate(quiet, prepared, "val")
             teacher.consider(self.epoch, val)
-            noisy = noisy.detach()
-            return Lesson(objective.predictions(quiet), objective.predictions(noisy), val.score)
+            return Lesson(quiet, noisy.detach(), val.score)
 
     @torch.no_grad()
     def _look(self, lesson: Lesson | None) -> tuple[Evaluation, Evaluation]:
@@ -226,7 +225,6 @@ class TrainingState:
         if lesson is not None:
             taught = lesson.outputs
             constant = objective.uninformed(taught)
-            told = objective.predictions(outputs)
             spread = None
             if self.settings.disturbs_teacher:
                 spread = float(objective.disagreement(lesson.noisy, taught))
@@ -234,7 +232,7 @@ class TrainingState:
             if objective.evaluates_as_scored:
                 shortfall = (lesson.val - val.score) / self._error_of(lesson.val)
             self.control.brake.observe(
-                gap_of_student=float(objective.disagreement(told, taught)),
+                gap_of_student=float(objective.disagreement(outputs, taught)),
                 gap_of_teacher=spread,
                 information=float(objective.disagreement(constant, taught)),
                 shortfall=shortfall,

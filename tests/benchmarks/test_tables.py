@@ -57,7 +57,30 @@ def test_committed_pages_are_fresh(path: str) -> None:
     assert tables.renew(text, results=ROOT / "benchmarks" / "results", page=path).fresh == text
 
 
-@pytest.mark.parametrize("file", sorted((ROOT / "benchmarks" / "results").glob("*.json")), ids=str)
+def test_committed_figures_are_fresh() -> None:
+    folder, results = ROOT / "benchmarks" / "figures", ROOT / "benchmarks" / "results"
+    assert tables.stale_figures(tables.FIGURES, folder, results=results, write=False) == []
+    assert {file.name for file in folder.iterdir()} == set(tables.FIGURES)
+
+
+def test_figures_are_drawn_once_and_then_stay(
+    checkout: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (checkout / "README.md").write_text("# graphdam\n", encoding="utf-8")
+    figures, drawn = {"cora.png": "cora-gcn-*"}, checkout / "benchmarks" / "figures" / "cora.png"
+    assert tables.main(["--check"], root=checkout, figures=figures) == 1
+    assert "benchmarks/figures/cora.png is stale" in capsys.readouterr().out
+    assert not drawn.exists()
+    assert tables.main([], root=checkout, figures=figures) == 0
+    once = drawn.read_bytes()
+    assert tables.main(["--check"], root=checkout, figures=figures) == 0
+    drawn.write_bytes(b"another picture")
+    assert tables.main([], root=checkout, figures=figures) == 0
+    assert drawn.read_bytes() == once
+    assert tables.main(["--check"], root=checkout, figures={"no.png": "nothing-*"}) == 2
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "benchmarks" / "results").rglob("*.json")), ids=str)
 def test_records_name_no_folder_of_the_machine_that_made_them(file: Path) -> None:
     command = json.loads(file.read_text(encoding="utf-8")).get("command", "")
     assert not any(Path(word).is_absolute() for word in command.split())
@@ -68,17 +91,17 @@ def test_blocks_are_written_once_and_then_stay(
 ) -> None:
     readme = checkout / "README.md"
     readme.write_text(page(*ALL), encoding="utf-8")
-    assert tables.main(["--check"], root=checkout) == 1
+    assert tables.main(["--check"], root=checkout, figures={}) == 1
     said = capsys.readouterr().out
     assert [f"README.md: table:{name} is stale" in said for name in ALL] == [True] * 4
     assert "Run `python benchmarks/tables.py`" in said
     assert readme.read_text(encoding="utf-8") == page(*ALL), "--check must write nothing"
 
-    assert tables.main([], root=checkout) == 0
+    assert tables.main([], root=checkout, figures={}) == 0
     once = readme.read_bytes()
-    assert tables.main([], root=checkout) == 0
+    assert tables.main([], root=checkout, figures={}) == 0
     assert readme.read_bytes() == once
-    assert tables.main(["--check"], root=checkout) == 0
+    assert tables.main(["--check"], root=checkout, figures={}) == 0
 
     text = once.decode()
     assert text.startswith(
@@ -98,10 +121,10 @@ def test_only_the_changed_block_is_stale(
 ) -> None:
     readme = checkout / "README.md"
     readme.write_text(page(*ALL), encoding="utf-8")
-    tables.main([], root=checkout)
+    tables.main([], root=checkout, figures={})
     readme.write_text(readme.read_text(encoding="utf-8").replace("0.3118", "0.2"), encoding="utf-8")
     capsys.readouterr()
-    assert tables.main(["--check"], root=checkout) == 1
+    assert tables.main(["--check"], root=checkout, figures={}) == 1
     assert capsys.readouterr().out.splitlines()[0] == "README.md: table:speed:speed-cpu is stale"
 
 
@@ -132,7 +155,7 @@ def test_a_speed_record_is_no_run_record(checkout: Path) -> None:
 
 
 def test_errors_are_one_line_and_code_2(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert tables.main([], root=checkout) == 2
+    assert tables.main([], root=checkout, figures={}) == 2
     assert "README.md cannot be read" in capsys.readouterr().err
 
 

@@ -43,11 +43,10 @@ class Case:
 
     def taught(self) -> Tensor:
         with torch.no_grad():
-            outputs = self.of_teacher.outputs(self.teacher.eval(), self.prepared)
-            return self.of_teacher.predictions(outputs)
+            return self.of_teacher.outputs(self.teacher.eval(), self.prepared)
 
     def told(self) -> Tensor:
-        return self.objective.predictions(self.objective.outputs(self.student, self.prepared))
+        return self.objective.outputs(self.student, self.prepared)
 
 
 @every_objective
@@ -124,7 +123,7 @@ def test_imitation_can_be_descended(name: str) -> None:
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         losses.append(float(loss.detach()))
-    assert losses[-1] < 0.7 * losses[0]
+    assert losses[-1] < 0.8 * losses[0]
 
 
 @every_objective
@@ -193,8 +192,10 @@ def test_a_teacher_shares_what_is_owned_by_nobody_and_nothing_else(name: str) ->
     shared = {id(value) for value in owns} & {id(v) for v in case.of_teacher.parameters()}
     assert not shared
     case.objective.begin_epoch()  # both are asked the same
-    z = torch.randn(case.graph.num_nodes, 4)
-    assert torch.equal(case.objective.predictions(z), case.of_teacher.predictions(z))
+    told, taught = torch.randn(2, case.graph.num_nodes, 4)
+    assert torch.equal(
+        case.objective.imitation(told, taught), case.of_teacher.imitation(told, taught)
+    )
 
 
 @every_objective

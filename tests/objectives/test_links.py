@@ -8,16 +8,18 @@ from dataclasses import replace
 import pytest
 import torch
 from embeddings import WIDTH, embedder, small_graph
+from scipy.linalg import orthogonal_procrustes
 from sklearn.metrics import average_precision_score, roc_auc_score
 from torch import Tensor
 from torch.distributions import Bernoulli, Normal, kl_divergence
 from torch_geometric.nn import GAE, VGAE
 
+from graphdam.baselines import pca
 from graphdam.evaluation.link_split import LinkSplit, split_links
 from graphdam.gates import DAMGate
 from graphdam.nn import GCN
 from graphdam.objectives import LinkReconstruction, PreparedGraph, prepare_graph
-from graphdam.objectives.links import Pairs
+from graphdam.objectives.links import Pairs, missed_by_rotation
 
 
 def held_out() -> LinkSplit:
@@ -149,36 +151,64 @@ def test_pairs_are_drawn_before_the_first_epoch_and_anew_in_each() -> None:
 # Imitation
 
 
-def test_imitation_is_the_mean_divergence_of_two_outcomes() -> None:
+def test_imitation_adds_the_mean_divergence_of_two_outcomes_to_what_rotation_misses() -> None:
     objective = LinkReconstruction(held_out())
-    told, taught = objective.predictions(outputs_of(4)), objective.predictions(outputs_of(9, 1))
-    assert told.shape == taught.shape == (2 * objective.pairs.links.size(1),)
-    expected = kl_divergence(Bernoulli(logits=taught), Bernoulli(logits=told)).mean()
-    assert float(objective.imitation(told, taught)) == pytest.approx(float(expected))
-    value = told.clone().requires_grad_()
-    (gradient,) = torch.autograd.grad(objective.imitation(value, taught), value)
-    torch.testing.assert_close(gradient, (told.sigmoid() - taught.sigmoid()) / told.numel())
+    z, taught = outputs_of(4).requires_grad_(), outputs_of(9, 1)
+    ours, theirs = objective.pairs.logits(z), objective.pairs.logits(taught)
+    divergence = kl_divergence(Bernoulli(logits=theirs), Bernoulli(logits=ours)).mean()
+    expected = missed_by_rotation(z, taught) + 0.1 * divergence
+    found = objective.imitation(z, taught)
+    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(*(torch.autograd.grad(loss, z)[0] for loss in (found, expected)))
 
 
-def test_imitation_is_zero_where_predictions_are_equal_and_nowhere_else() -> None:
+def test_imitation_is_zero_where_inner_products_are_equal_and_nowhere_else() -> None:
     objective = LinkReconstruction(held_out())
-    taught = objective.predictions(outputs_of())
-    assert float(objective.imitation(taught.clone(), taught)) == 0
+    taught = outputs_of()
     turned, _ = torch.linalg.qr(torch.randn(WIDTH, WIDTH, dtype=torch.float64))
-    same = objective.predictions(outputs_of() @ turned)  # inner products know no rotation
-    assert float(objective.imitation(same, taught)) == pytest.approx(0, abs=1e-12)
-    assert float(objective.imitation(objective.predictions(outputs_of(seed=2)), taught)) > 1e-2
+    for same in (taught.clone(), taught @ turned):
+        assert float(objective.imitation(same, taught)) == pytest.approx(0, abs=1e-12)
+    assert float(objective.imitation(outputs_of(seed=2), taught)) > 1e-2
 
 
-def test_the_uninformed_answer_is_the_nearest_that_is_the_same_for_every_pair() -> None:
-    objective = LinkReconstruction(held_out())
-    taught = objective.predictions(outputs_of())
-    best = objective.uninformed(taught)
-    assert best.shape == taught.shape
-    assert bool((best == best[0]).all())
-    least = float(objective.disagreement(best, taught))
-    for shift in (-1.0, -0.01, 0.01, 1.0):
-        assert float(objective.disagreement(best + shift, taught)) > least
+@pytest.mark.parametrize("width", [1, 4, WIDTH, 2 * WIDTH])
+def test_what_rotation_misses_is_scipys_procrustes_residual(width: int) -> None:
+    z, taught = outputs_of(width, 1), outputs_of()
+    size = max(width, WIDTH)  # columns of zeros make a matrix with orthonormal rows square
+    padded = [torch.nn.functional.pad(each, (0, size - each.size(1))) for each in (z, taught)]
+    rotation = torch.from_numpy(orthogonal_procrustes(*(each.numpy() for each in padded))[0])
+    residual = (padded[0] @ rotation - padded[1]).square().sum() / taught.square().sum()
+    torch.testing.assert_close(missed_by_rotation(z, taught), residual)
+
+
+@pytest.mark.parametrize("width", [1, 3, WIDTH])
+def test_principal_axes_reach_the_least_that_rotation_can_miss(width: int) -> None:
+    taught = outputs_of()
+    variance = torch.linalg.svdvals(taught).square()
+    least = float(variance[width:].sum() / variance.sum())
+    best = missed_by_rotation(pca(taught, width, center=False), taught)
+    assert float(best) == pytest.approx(least, abs=1e-10)
+    for seed in range(5):
+        noise = 0.01 * outputs_of(width, seed)
+        near = pca(taught, width, center=False) + noise
+        assert float(missed_by_rotation(near, taught)) > least
+
+
+def test_the_rotation_adds_nothing_to_the_gradient() -> None:
+    """The other path: the residual in closed form, which has no rotation in it."""
+    taught = outputs_of()
+    z = outputs_of(4, 1).requires_grad_()
+    closed = z.square().sum() - 2 * torch.linalg.svdvals(z.t() @ taught).sum()
+    closed = 1 + closed / taught.square().sum()
+    found = missed_by_rotation(z, taught)
+    torch.testing.assert_close(found, closed)
+    torch.testing.assert_close(*(torch.autograd.grad(loss, z)[0] for loss in (found, closed)))
+
+
+def test_embeddings_that_are_not_finite_give_a_loss_that_is_not() -> None:
+    z = outputs_of(4)
+    z[0, 0] = math.nan
+    assert math.isnan(float(missed_by_rotation(z, outputs_of())))
 
 
 def test_a_teacher_is_asked_about_the_same_pairs() -> None:
@@ -192,8 +222,6 @@ def test_a_teacher_is_asked_about_the_same_pairs() -> None:
     assert of_teacher.log_deviation.weight.shape == (10, 10)
     variational.begin_epoch()
     assert torch.equal(of_teacher.pairs.others, variational.pairs.others)
-    z = outputs_of()
-    assert torch.equal(of_teacher.predictions(z), variational.predictions(z))
 
 
 # Scores

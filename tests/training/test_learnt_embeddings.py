@@ -89,10 +89,7 @@ def distance(settings: Settings, graph: Graph, student: Encoder, teacher: Encode
     torch.manual_seed(0)
     objective = build_objective(settings, graph, student, seed=0)
     prepared = prepare_graph(student, objective.training_graph(graph))
-    told, taught = (
-        objective.predictions(objective.quiet_outputs(encoder, prepared))
-        for encoder in (student, teacher)
-    )
+    told, taught = (objective.quiet_outputs(each, prepared) for each in (student, teacher))
     information = objective.disagreement(objective.uninformed(taught), taught)
     return float(objective.disagreement(told, taught) / information)
 
