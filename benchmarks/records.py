@@ -3,9 +3,9 @@
     python benchmarks/records.py planetoid                    # all cells without a record
     python benchmarks/records.py links --only 'cora-*' --again
 
-A record is what `graphdam bench` leaves of a cell, copied to benchmarks/results/BENCH; it names the
-command that makes it again. Run folders stay under --runs, and what is finished there is not trained
-again. Data as for `graphdam train`.
+A record is what `graphdam bench` leaves of a cell, copied to benchmarks/results/BENCH; it names
+the command that makes it again. Run folders stay under --runs, and what is finished there is not
+trained again. Data as for `graphdam train`.
 """
 
 from __future__ import annotations

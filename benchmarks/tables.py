@@ -23,6 +23,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -185,7 +186,8 @@ def _caption(name: str, results: Path) -> str:
 
 
 def _records(pattern: str, results: Path) -> list[RunRecord]:
-    files = sorted({file for each in pattern.split(",") for file in results.glob(f"{each}.json")})
+    found = [sorted(results.glob(f"{each}.json")) for each in pattern.split(",")]
+    files = list(dict.fromkeys(chain.from_iterable(found)))
     if not files:
         raise DataError(_nothing_at(pattern, results))
     return [read_record(file) for file in files]

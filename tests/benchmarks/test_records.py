@@ -1,0 +1,42 @@
+"""Does keeping the records of a bench train what is missing, and nothing else?"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from benchmark_script import load_script
+from tiny_bench import TINY
+
+from graphdam.bench import BENCHES, find_bench
+
+records = load_script("records")
+
+
+def test_cells_without_a_record_bring_those_whose_models_they_cut(tmp_path: Path) -> None:
+    bench = find_bench("links").only("cora-gcn-gae-*")
+    for cell in bench.cells:
+        if "pca-16" not in cell.name:
+            (tmp_path / f"{cell.name}.json").touch()
+    left = records.without_record(bench, tmp_path)
+    assert [cell.name for cell in left.cells] == ["cora-gcn-gae-wide", "cora-gcn-gae-pca-16"]
+
+
+def test_records_are_kept_and_not_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(records, "RESULTS", tmp_path / "results")
+    monkeypatch.setattr(records, "SEEDS", range(1))
+    monkeypatch.setitem(BENCHES, "tiny", lambda *, quick: TINY)
+    arguments = ["records.py", "tiny", "--runs", str(tmp_path / "runs"), "--jobs", "1"]
+    monkeypatch.setattr(sys, "argv", arguments)
+    assert records.main() == 0
+    kept = sorted((tmp_path / "results" / "tiny").iterdir())
+    assert [file.name for file in kept] == ["gated.json", "plain.json"]
+    capsys.readouterr()
+    assert records.main() == 0
+    assert "0 runs" in capsys.readouterr().err
+    monkeypatch.setattr(sys, "argv", [*arguments, "--only", "nothing"])
+    assert records.main() == 2
+    assert "Unknown cell 'nothing'" in capsys.readouterr().err

@@ -1,0 +1,86 @@
+"""Is every method called what it is, and told from its rivals?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from graphdam.errors import RunFolderError
+from graphdam.report import RunRecord, comparison, merge_records, method_name, read_record
+from graphdam.report.figures.frontier import _width as shown_width
+from graphdam.report.methods import line_name, wide_alone
+
+EXAMPLE = read_record(Path(__file__).parent / "example.json")
+WIDE: dict[str, Any] = {"recipe": "wide", "gate": None, "wide": None, "latency": None}
+
+
+def altered(**fields: Any) -> RunRecord:
+    return RunRecord.model_validate({**EXAMPLE.model_dump(), **fields})
+
+
+def wide(**fields: Any) -> RunRecord:
+    whole = {"changed": {}, "widths": [[256]] * 3, "start_widths": [256]}
+    return altered(**{**WIDE, **whole, **fields})
+
+
+def cut(method: str, width: int) -> dict[str, Any]:
+    return {"reduction": {"method": method, "width": width}}
+
+
+ALONE: dict[str, Any] = {"wide": None, "changed": {}}
+
+
+@pytest.mark.parametrize(
+    ("record", "name"),
+    [
+        (wide(), "trained alone"),
+        (wide(recipe="minge", widths=[[97]] * 3), "trained alone, MinGE's width"),
+        (wide(recipe="random"), "random weights"),
+        (wide(**cut("pca", 16)), "PCA of wide (output only)"),
+        (wide(**cut("columns", 16)), "columns of wide (output only)"),
+        (wide(**cut("truncate", 16)), "wide, truncated"),
+        (altered(**ALONE, recipe="nested"), "nested losses"),
+        (altered(**ALONE, recipe="nested", **cut("truncate", 8)), "nested losses"),
+        (altered(**ALONE, recipe="l1", gate="l1"), "L1 gate"),
+        (altered(changed={}), "DAM + teacher"),
+        (altered(changed={"target_width": [8]}, widths=[[8]] * 3), "DAM + teacher, width set"),
+        (
+            altered(
+                changed={"target_width": [8], "start_width": 8},
+                start_widths=[8],
+                widths=[[8]] * 3,
+            ),
+            "narrow + teacher",
+        ),
+    ],
+)
+def test_every_method_has_a_name(record: RunRecord, name: str) -> None:
+    assert method_name(record) == line_name(record) == name
+
+
+def test_one_line_joins_every_penalty_weight() -> None:
+    swept = altered(**{**ALONE, "changed": {"penalty_weight": 2.0}}, recipe="l0", gate="l0")
+    assert method_name(swept) == "L0 gate, λ = 2.0"
+    assert line_name(swept) == "L0 gate"
+
+
+def test_a_cut_embedding_stands_at_its_own_width_and_its_encoders_cost() -> None:
+    reduced, whole = wide(objective="dgi", **cut("pca", 16)), wide(objective="dgi")
+    assert shown_width(reduced) == 16
+    assert shown_width(wide(objective="dgi", **cut("truncate", 16), widths=[[16]] * 3)) == 16
+    table = comparison([reduced, whole])
+    widths = [dict(zip(table.columns, row, strict=True))["width per layer"] for row in table.rows]
+    assert widths == ["256", "256, output cut to 16"]
+
+
+def test_a_cut_model_is_nobodys_reference() -> None:
+    assert wide_alone(EXAMPLE, [EXAMPLE, wide(**cut("columns", 64))]) is None
+    reference = wide()
+    assert wide_alone(EXAMPLE, [EXAMPLE, wide(**cut("columns", 64)), reference]) is reference
+
+
+def test_unequal_cuts_are_not_merged() -> None:
+    with pytest.raises(RunFolderError, match="reduction"):
+        merge_records([wide(**cut("pca", 8)), wide(**cut("pca", 16))], command="graphdam bench")
