@@ -301,6 +301,7 @@ def _record(
         objective=settings.objective,
         recipe=settings.recipe,
         gate=settings.gate,
+        penalty_weight=settings.penalty_weight if settings.learns_width else None,
         changed=settings.changed(),
         seeds=list(settings.seeds),
         selection=_selection(settings),

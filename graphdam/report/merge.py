@@ -11,7 +11,7 @@ from graphdam.report.scores import Scores
 
 _SAME = (
     *("graphdam_version", "dataset", "split", "model", "objective", "recipe", "gate", "changed"),
-    *("reduction", "selection", "start_widths", "device", "threads", "versions"),
+    *("penalty_weight", "reduction", "selection", "start_widths", "device", "threads", "versions"),
 )
 """The fields that must be equal in records that are merged."""
 

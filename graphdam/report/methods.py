@@ -64,8 +64,10 @@ def wide_alone(record: RunRecord, records: Iterable[RunRecord]) -> RunRecord | N
 
 def method_name(record: RunRecord) -> str:
     """The method in the words of the tables, such as "DAM + teacher" or "trained alone"."""
-    weight = record.changed.get("penalty_weight")
-    penalty = [] if weight is None else [f"λ = {weight}"]
+    weight = record.penalty_weight
+    # under a brake λ decides little, so it is named only where somebody set it
+    tells = record.wide is None or "penalty_weight" in record.changed
+    penalty = [f"λ = {weight:g}"] if weight and tells else []
     return ", ".join([line_name(record), *penalty])
 
 

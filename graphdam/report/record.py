@@ -76,6 +76,7 @@ class RunRecord(Frozen):
 
     `changed` holds the settings in which the run departs from its recipe (data set, model, seeds
     and the like apart, which have fields of their own).
+    `penalty_weight` is λ, where it decides the widths.
     `selection` says in a sentence how the epoch was chosen and `selected_epochs` which it was.
     `widths`, `parameters` and `multiply_adds` are those of the compact model, per seed (of the wide
     one where a run fell back to it), and
@@ -98,6 +99,7 @@ class RunRecord(Frozen):
     objective: str
     recipe: str
     gate: str | None
+    penalty_weight: NonNegative | None = None
     changed: dict[str, str | int | float | bool | list[int] | None] = Field(default_factory=dict)
     seeds: list[Count] = Field(min_length=1)
     selection: str
@@ -164,6 +166,12 @@ class RunRecord(Frozen):
             raise ValueError(f"seeds {self.seeds} hold one seed twice")
         if self.model_seed not in self.seeds:
             raise ValueError(f"model_seed {self.model_seed} is not among the seeds {self.seeds}")
+        return self
+
+    @model_validator(mode="after")
+    def _a_penalty_presses_on_gates(self) -> RunRecord:
+        if self.gate is None and self.penalty_weight is not None:
+            raise ValueError(f"penalty_weight {self.penalty_weight} presses on no gate")
         return self
 
     @model_validator(mode="after")

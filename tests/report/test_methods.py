@@ -29,7 +29,7 @@ def cut(method: str, width: int) -> dict[str, Any]:
     return {"reduction": {"method": method, "width": width}}
 
 
-ALONE: dict[str, Any] = {"wide": None, "changed": {}}
+ALONE: dict[str, Any] = {"wide": None, "changed": {}, "penalty_weight": 0.0}
 
 
 @pytest.mark.parametrize(
@@ -61,9 +61,11 @@ def test_every_method_has_a_name(record: RunRecord, name: str) -> None:
 
 
 def test_one_line_joins_every_penalty_weight() -> None:
-    swept = altered(**{**ALONE, "changed": {"penalty_weight": 2.0}}, recipe="l0", gate="l0")
-    assert method_name(swept) == "L0 gate, λ = 2.0"
+    swept = altered(**{**ALONE, "penalty_weight": 2.0}, recipe="l0", gate="l0")
+    assert method_name(swept) == "L0 gate, λ = 2"
     assert line_name(swept) == "L0 gate"
+    taught = altered(changed={}, penalty_weight=1.0)
+    assert method_name(taught) == "DAM + teacher"
 
 
 def test_a_cut_embedding_stands_at_its_own_width_and_its_encoders_cost() -> None:
