@@ -136,7 +136,8 @@ def test_an_unknown_data_set_lists_the_known_ones(graphdam: Graphdam, tmp_path: 
         (["--model", "gnc"], "Setting model='gnc': input should be 'gcn', 'graphsage' or 'gat'."),
         (
             ["--recipe", "papre"],
-            "Unknown recipe 'papre': did you mean 'paper'? Known: default, l0, l1, paper, wide.",
+            "Unknown recipe 'papre': did you mean 'paper'? Known: default, l0, l1, minge, nested, "
+            "paper, random, wide.",
         ),
         (
             ["--objective", "dig"],
