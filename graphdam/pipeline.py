@@ -21,7 +21,7 @@ from graphdam.evaluation.latency import median_latencies
 from graphdam.files import write_atomically
 from graphdam.gates import DAMGate, gates_of
 from graphdam.nn import Encoder
-from graphdam.objectives import prepare_graph, score_prefixes
+from graphdam.objectives import Objective, PreparedGraph, prepare_graph, score_prefixes
 from graphdam.report import (
     HistoryLine,
     Latency,
@@ -198,20 +198,20 @@ def _run_seed(
         )
     wide = None
     if fit.teacher is not None and fit.teacher_chosen is not None:
-        test = objective.score(fit.teacher, prepared, "test")
+        val, test = _results(objective, fit.teacher, prepared)
         wide = WideResult(
             widths=fit.teacher.widths,
-            val=objective.score(fit.teacher, prepared, "val")[objective.metric],
+            val=val[objective.metric],
             test=test.pop(objective.metric),
             further=test,
             parameters=num_parameters(fit.teacher),
             multiply_adds=fit.teacher.multiply_adds(*inputs),
         )
-    test = objective.score(compact, prepared, "test")
+    val, test = _results(objective, compact, prepared)
     result = SeedResult(
         seed=seed,
         metric=objective.metric,
-        val=objective.score(compact, prepared, "val")[objective.metric],
+        val=val[objective.metric],
         test=test.pop(objective.metric),
         further=test,
         selected_epoch=fit.chosen.epoch,
@@ -235,6 +235,14 @@ def _run_seed(
     write_atomically(done, result.model_dump_json(indent=1) + "\n")
     checkpoint.unlink(missing_ok=True)
     return result
+
+
+def _results(
+    objective: Objective, encoder: Encoder, prepared: PreparedGraph
+) -> list[dict[str, float]]:
+    """What an encoder scores on validation and on test."""
+    outputs = objective.quiet_outputs(encoder, prepared)
+    return objective.score_outputs(outputs, prepared, "val", "test")
 
 
 def _read_seed_result(path: Path) -> SeedResult:

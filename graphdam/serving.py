@@ -81,11 +81,11 @@ def score_run(loaded: LoadedRun) -> dict[str, Any]:
     parts: tuple[SplitName, ...] = ("train", "val", "test")
     if loaded.settings.learns_embedding:
         parts = ("val", "test")
+    outputs = objective.quiet_outputs(encoder, prepared)
+    scores = objective.score_outputs(outputs, prepared, *parts)
     return {
         "metric": objective.metric,
-        "scores": {
-            part: objective.score(encoder, prepared, part)[objective.metric] for part in parts
-        },
+        "scores": {part: each[objective.metric] for part, each in zip(parts, scores, strict=True)},
         "widths": encoder.widths,
         "parameters": num_parameters(encoder),
         "multiply_adds": encoder.multiply_adds(prepared.x, prepared.adjacency),

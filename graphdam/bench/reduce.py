@@ -50,7 +50,7 @@ def reduce_run(run: Path, reduction: Reduction, *, data_root: Path | None = None
         outputs = objective.quiet_outputs(encoder, prepared)
     else:
         outputs = _cut_outputs(loaded, objective, prepared, reduction)
-    val, test = (objective.score_outputs(outputs, prepared, part) for part in ("val", "test"))
+    val, test = objective.score_outputs(outputs, prepared, "val", "test")
     metric = objective.metric
     changes: dict[str, Any] = {
         "reduction": reduction,

@@ -17,6 +17,8 @@ from torch_geometric.nn.norm import (
 from graphdam.compaction import slice_out
 from graphdam.errors import InexactError
 
+Activation = Callable[[Tensor], Tensor]
+
 CHANNELWISE_NORMS = (
     nn.Identity,
     nn.BatchNorm1d,
@@ -47,7 +49,7 @@ def check_norm(norm: nn.Module) -> None:
     )
 
 
-def check_activation(act: Callable[[Tensor], Tensor] | None, num_channels: int) -> None:
+def check_activation(act: Activation | None, num_channels: int) -> None:
     """Refuse an activation that lets one channel change another, or the number of channels.
 
     The activation itself is asked, so that it need not be on a list: one channel of its input
@@ -58,31 +60,24 @@ def check_activation(act: Callable[[Tensor], Tensor] | None, num_channels: int) 
     """
     if act is None or num_channels < 2:
         return
-    name = type(act).__name__ if isinstance(act, nn.Module) else getattr(act, "__name__", str(act))
     if isinstance(act, nn.PReLU) and act.num_parameters > 1:
         raise InexactError(
             f"act 'PReLU' with num_parameters={act.num_parameters} is one module for layers whose "
             f"widths will differ: use num_parameters=1, or gate=None."
         )
-    training = isinstance(act, nn.Module) and act.training
-    if isinstance(act, nn.Module):
-        act.eval()
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(8, num_channels, generator=generator)
     changed = x.clone()
     changed[:, 0] += torch.linspace(-3, 3, 8)
-    with torch.no_grad():
-        before, after = act(x), act(changed)
-    if isinstance(act, nn.Module):
-        act.train(training)
+    before, after = _answers(act, x, changed)
     if before.shape != x.shape or not torch.equal(before[:, 1:], after[:, 1:]):
         raise InexactError(
-            f"act '{name}' mixes channels, so the outputs would change when closed channels are "
-            f"removed: use an elementwise activation such as 'relu', 'elu' or 'tanh', or gate=None."
+            f"act '{_name(act)}' mixes channels, so the outputs would change when closed channels "
+            f"are removed: use an elementwise activation such as 'relu', 'elu' or 'tanh', or gate=None."
         )
 
 
-def check_homogeneous(act: Callable[[Tensor], Tensor] | None) -> None:
+def check_homogeneous(act: Activation | None) -> None:
     r"""Refuse an activation with :math:`\sigma(g x) \ne g \, \sigma(x)` for some g > 0.
 
     Where no layer reads what is gated, the gate's values go into the layer that writes it, and so
@@ -93,22 +88,32 @@ def check_homogeneous(act: Callable[[Tensor], Tensor] | None) -> None:
     """
     if act is None:
         return
-    training = isinstance(act, nn.Module) and act.training
-    if isinstance(act, nn.Module):
-        act.eval()
     sizes = torch.logspace(-4, 4, 33)
     x = torch.cat([-sizes, sizes]).unsqueeze(1)
-    with torch.no_grad():
-        takes_factors = torch.allclose(act(0.25 * x), 0.25 * act(x), rtol=1e-5, atol=0)
-    if isinstance(act, nn.Module):
-        act.train(training)
-    if takes_factors:
+    whole, quarter = _answers(act, x, 0.25 * x)
+    if torch.allclose(quarter, 0.25 * whole, rtol=1e-5, atol=0):
         return
-    name = type(act).__name__ if isinstance(act, nn.Module) else getattr(act, "__name__", str(act))
     raise InexactError(
-        f"act '{name}' at the output does not take a gate's values through, so they could not be "
-        f"folded into the layer below: use 'relu', 'leaky_relu' or 'prelu', or act_output=False."
+        f"act '{_name(act)}' at the output does not take a gate's values through, so they could not "
+        f"be folded into the layer below: use 'relu', 'leaky_relu' or 'prelu', or act_output=False."
     )
+
+
+@torch.no_grad()
+def _answers(act: Activation, *inputs: Tensor) -> list[Tensor]:
+    """What an activation makes of each input in evaluation mode, whichever it is left in."""
+    if not isinstance(act, nn.Module):
+        return [act(x) for x in inputs]
+    training = act.training
+    act.eval()
+    try:
+        return [act(x) for x in inputs]
+    finally:
+        act.train(training)
+
+
+def _name(act: Activation) -> str:
+    return type(act).__name__ if isinstance(act, nn.Module) else getattr(act, "__name__", str(act))
 
 
 def check_absorbs(norm: nn.Module, num_channels: int) -> None:

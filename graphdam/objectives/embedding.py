@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -33,18 +33,21 @@ class EmbeddingObjective(Objective):
 
     Args:
         graph: labels and splits.
+        options: what else a subclass takes after graph and encoder, kept for its teacher.
     """
 
     evaluates_as_scored = False  # a ridge regression is kinder to wide embeddings than the probe
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, **options: Any) -> None:
         super().__init__()
         self.graph = graph
         self.metric = graph.metric
+        self.options = options
 
-    @abstractmethod
-    def for_teacher(self, teacher: Encoder) -> Objective:
-        """The same objective on another encoder."""
+    def for_teacher(self, teacher: Encoder) -> EmbeddingObjective:
+        """The same objective, with the same options, on another encoder."""
+        other = type(self)(self.graph, teacher, **self.options)  # type: ignore[call-arg]
+        return other.to(next(teacher.parameters()).device)
 
     def outputs(self, encoder: Encoder, prepared: PreparedGraph) -> Tensor:
         return encoder(prepared.x, prepared.adjacency)  # type: ignore[no-any-return]
@@ -68,14 +71,14 @@ class EmbeddingObjective(Objective):
         return Evaluation(accuracy(scores, y), loss)
 
     def score_outputs(
-        self, outputs: Tensor, prepared: PreparedGraph, split: SplitName
-    ) -> dict[str, float]:
-        """What a linear probe of the embedding scores on validation or test.
+        self, outputs: Tensor, prepared: PreparedGraph, *splits: SplitName
+    ) -> list[dict[str, float]]:
+        """What one linear probe of the embedding scores on validation and test.
 
         Raises:
             SettingsError: the training nodes are asked for, which the probe is fitted on.
         """
-        if split == "train":
+        if "train" in splits:
             raise SettingsError(
                 "A probe is fitted on the training nodes, so it has no score there: ask for 'val' "
                 "or 'test'."
@@ -83,12 +86,18 @@ class EmbeddingObjective(Objective):
         graph = prepared.graph
         masks = graph.splits[graph.split_index]._asdict()
         if graph.task != "multiclass":
-            found = roc_auc_probe(outputs, graph.y, **masks)
-            return {"roc_auc": found.test_roc_auc if split == "test" else found.val_roc_auc}
-        probe = linear_probe(outputs, graph.y, **masks)
-        if split == "test":
-            return {"accuracy": probe.test_accuracy, "macro_f1": probe.test_macro_f1}
-        return {"accuracy": probe.val_accuracy, "macro_f1": probe.val_macro_f1}
+            areas = roc_auc_probe(outputs, graph.y, **masks)
+            found = {
+                "val": {"roc_auc": areas.val_roc_auc},
+                "test": {"roc_auc": areas.test_roc_auc},
+            }
+        else:
+            probe = linear_probe(outputs, graph.y, **masks)
+            found = {
+                "val": {"accuracy": probe.val_accuracy, "macro_f1": probe.val_macro_f1},
+                "test": {"accuracy": probe.test_accuracy, "macro_f1": probe.test_macro_f1},
+            }
+        return [found[each] for each in splits]
 
 
 def missed_variance(z: Tensor, taught: Tensor) -> Tensor:

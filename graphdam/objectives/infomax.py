@@ -35,9 +35,6 @@ class DeepGraphInfomax(EmbeddingObjective):
         bound = encoder.out_channels**-0.5
         nn.init.uniform_(self.weight, -bound, bound)
 
-    def for_teacher(self, teacher: Encoder) -> DeepGraphInfomax:
-        return DeepGraphInfomax(self.graph, teacher).to(self.weight.device)
-
     def loss(self, encoder: Encoder, prepared: PreparedGraph, outputs: Tensor) -> Tensor:
         corrupted = encoder(shuffled(prepared.x), prepared.adjacency)
         direction = self.weight @ outputs.mean(0).sigmoid()

@@ -144,11 +144,11 @@ class LinkReconstruction(Objective):
         return Evaluation(auc, float(_reconstruction(logits)))
 
     def score_outputs(
-        self, outputs: Tensor, prepared: PreparedGraph, split: SplitName
-    ) -> dict[str, float]:
+        self, outputs: Tensor, prepared: PreparedGraph, *splits: SplitName
+    ) -> list[dict[str, float]]:
         """Area under the ROC curve, and average precision, of the held-out links."""
-        found = link_scores(outputs, *self._held_out(split))
-        return {"auc": found.auc, "average_precision": found.average_precision}
+        found = [link_scores(outputs, *self._held_out(split)) for split in splits]
+        return [{"auc": each.auc, "average_precision": each.average_precision} for each in found]
 
     def num_scored(self, prepared: PreparedGraph, split: SplitName) -> int:
         return sum(pairs.size(1) for pairs in self._held_out(split))

@@ -122,13 +122,13 @@ class Objective(nn.Module, ABC):
         self, encoder: Encoder, prepared: PreparedGraph, split: SplitName
     ) -> dict[str, float]:
         """The encoder's scores on one part of the split, by name."""
-        return self.score_outputs(self.quiet_outputs(encoder, prepared), prepared, split)
+        return self.score_outputs(self.quiet_outputs(encoder, prepared), prepared, split)[0]
 
     def score_outputs(
-        self, outputs: Tensor, prepared: PreparedGraph, split: SplitName
-    ) -> dict[str, float]:
-        """The scores of outputs that were made in evaluation mode, `metric` first."""
-        return {self.metric: self.evaluate(outputs, prepared, split).score}
+        self, outputs: Tensor, prepared: PreparedGraph, *splits: SplitName
+    ) -> list[dict[str, float]]:
+        """The scores of outputs that were made in evaluation mode, `metric` first, a part each."""
+        return [{self.metric: self.evaluate(outputs, prepared, each).score} for each in splits]
 
     @torch.no_grad()
     def quiet_outputs(self, encoder: Encoder, prepared: PreparedGraph) -> Tensor:

@@ -53,14 +53,14 @@ class Grace(EmbeddingObjective):
         projection_channels: int = 128,
         num_contrasted: int = 4000,
     ) -> None:
-        super().__init__(graph)
-        self.options = {
-            "edge_dropout": edge_dropout,
-            "feature_masking": feature_masking,
-            "temperature": temperature,
-            "projection_channels": projection_channels,
-            "num_contrasted": num_contrasted,
-        }
+        super().__init__(
+            graph,
+            edge_dropout=edge_dropout,
+            feature_masking=feature_masking,
+            temperature=temperature,
+            projection_channels=projection_channels,
+            num_contrasted=num_contrasted,
+        )
         self.drops = tuple(zip(edge_dropout, feature_masking, strict=True))
         self.temperature = temperature
         self.num_contrasted = num_contrasted
@@ -70,15 +70,11 @@ class Grace(EmbeddingObjective):
             nn.Linear(projection_channels, projection_channels),
         )
 
-    def for_teacher(self, teacher: Encoder) -> Grace:
-        objective = Grace(self.graph, teacher, **self.options)  # type: ignore[arg-type]
-        return objective.to(next(teacher.parameters()).device)
-
     def loss(self, encoder: Encoder, prepared: PreparedGraph, outputs: Tensor) -> Tensor:
         nodes = torch.randperm(outputs.size(0), device=outputs.device)[: self.num_contrasted]
         first, second = (
-            F.normalize(self.projection(_view(encoder, prepared, edges, features)[nodes]))
-            for edges, features in self.drops
+            F.normalize(self.projection(encoder(*_view(encoder, prepared, *drops))[nodes]))
+            for drops in self.drops
         )
         return (self._contrast(first, second) + self._contrast(second, first)) / 2
 
@@ -125,13 +121,13 @@ class Bootstrap(EmbeddingObjective):
         momentum: float = 0.99,
         predictor_channels: int = 512,
     ) -> None:
-        super().__init__(graph)
-        self.options = {
-            "edge_dropout": edge_dropout,
-            "feature_masking": feature_masking,
-            "momentum": momentum,
-            "predictor_channels": predictor_channels,
-        }
+        super().__init__(
+            graph,
+            edge_dropout=edge_dropout,
+            feature_masking=feature_masking,
+            momentum=momentum,
+            predictor_channels=predictor_channels,
+        )
         self.drops = tuple(zip(edge_dropout, feature_masking, strict=True))
         self.momentum = momentum
         self.target = copy.deepcopy(encoder).requires_grad_(False)
@@ -141,13 +137,9 @@ class Bootstrap(EmbeddingObjective):
             nn.Linear(predictor_channels, encoder.out_channels),
         )
 
-    def for_teacher(self, teacher: Encoder) -> Bootstrap:
-        objective = Bootstrap(self.graph, teacher, **self.options)  # type: ignore[arg-type]
-        return objective.to(next(teacher.parameters()).device)
-
     def loss(self, encoder: Encoder, prepared: PreparedGraph, outputs: Tensor) -> Tensor:
         del outputs
-        views = [_augmented(encoder, prepared, *drops) for drops in self.drops]
+        views = [_view(encoder, prepared, *drops) for drops in self.drops]
         online = [self.predictor(encoder(*view)) for view in views]
         with torch.no_grad():
             target = [self.target(*view) for view in views]
@@ -167,14 +159,10 @@ class Bootstrap(EmbeddingObjective):
                 value.copy_(online[name])
 
 
-def _view(encoder: Encoder, prepared: PreparedGraph, edges: float, features: float) -> Tensor:
-    """The embedding of a view that lacks these shares of the graph's edges and features."""
-    return encoder(*_augmented(encoder, prepared, edges, features))  # type: ignore[no-any-return]
-
-
-def _augmented(
+def _view(
     encoder: Encoder, prepared: PreparedGraph, edges: float, features: float
 ) -> tuple[object, object]:
+    """What an encoder reads of a graph that lacks these shares of its edges and features."""
     return (
         without_features(prepared.x, features),
         without_edges(encoder, prepared.graph, edges),
