@@ -31,8 +31,8 @@ def train(
     recipe: Annotated[
         str | None,
         typer.Option(
-            help="default (DAM beside a wide teacher), paper (plain DAM), l1, l0 (other gates) or "
-            "wide (no gates)."
+            help="default (DAM beside a wide teacher) or wide (no gates); rivals: paper (plain "
+            "DAM), l1, l0 (other gates), nested (Matryoshka losses), minge, random."
         ),
     ] = None,
     target_width: Annotated[

@@ -73,7 +73,8 @@ def check_activation(act: Activation | None, num_channels: int) -> None:
     if before.shape != x.shape or not torch.equal(before[:, 1:], after[:, 1:]):
         raise InexactError(
             f"act '{_name(act)}' mixes channels, so the outputs would change when closed channels "
-            f"are removed: use an elementwise activation such as 'relu', 'elu' or 'tanh', or gate=None."
+            f"are removed: use an elementwise activation such as 'relu', 'elu' or 'tanh', or "
+            f"gate=None."
         )
 
 
@@ -94,8 +95,9 @@ def check_homogeneous(act: Activation | None) -> None:
     if torch.allclose(quarter, 0.25 * whole, rtol=1e-5, atol=0):
         return
     raise InexactError(
-        f"act '{_name(act)}' at the output does not take a gate's values through, so they could not "
-        f"be folded into the layer below: use 'relu', 'leaky_relu' or 'prelu', or act_output=False."
+        f"act '{_name(act)}' at the output does not take a gate's values through, so they could "
+        f"not be folded into the layer below: use 'relu', 'leaky_relu' or 'prelu', or "
+        f"act_output=False."
     )
 
 
