@@ -37,8 +37,12 @@ class TrainingError(GraphDamError):
     """A training run that cannot go on: a loss that is not a number, a mismatched checkpoint."""
 
 
-def unknown_choice(kind: str, received: object, known: Iterable[str], hint: str = "") -> str:
+def unknown_choice(
+    kind: str, received: object, known: Iterable[str], hint: str = "", *, listed_by: str = ""
+) -> str:
     """One sentence for a name that is not among the known ones, with the nearest known name.
+
+    Where the names are too many for a sentence, `listed_by` is the command that shows them.
 
     >>> unknown_choice("data set", "coral", ["cora", "pubmed"])
     "Unknown data set 'coral': did you mean 'cora'? Known: cora, pubmed."
@@ -49,4 +53,6 @@ def unknown_choice(kind: str, received: object, known: Iterable[str], hint: str 
     close = get_close_matches(str(received), names, n=1)
     guess = f": did you mean '{close[0]}'?" if close else "."
     tail = f" {hint}" if hint else ""
+    if listed_by:
+        return f"Unknown {kind} '{received}'{guess} {listed_by} shows all {len(names)}.{tail}"
     return f"Unknown {kind} '{received}'{guess} Known: {', '.join(names)}.{tail}"

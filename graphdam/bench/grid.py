@@ -90,8 +90,8 @@ class Bench:
         chosen = [cell for cell in self.cells if fnmatch(cell.name, pattern)]
         if not chosen:
             known = [cell.name for cell in self.cells]
-            hint = "A pattern may hold * and ?."
-            raise SettingsError(unknown_choice("cell", pattern, known, hint))
+            hint, listing = "A pattern may hold * and ?.", f"graphdam bench {self.name} --list"
+            raise SettingsError(unknown_choice("cell", pattern, known, hint, listed_by=listing))
         names = {cell.name for cell in chosen} | {cell.source for cell in chosen}
         cells = tuple(cell for cell in self.cells if cell.name in names)
         return Bench(self.name, self.summary, cells)

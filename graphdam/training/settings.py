@@ -205,12 +205,15 @@ class Settings(BaseModel):
     def _one_target_is_a_list_of_one(cls, value: object) -> object:
         return (value,) if isinstance(value, int) else value
 
+    @field_validator("seeds")
+    @classmethod
+    def _seeds_differ(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
+        if not seeds or len(set(seeds)) < len(seeds) or min(seeds) < 0:
+            raise ValueError("one or more different numbers from 0 on are accepted")
+        return seeds
+
     @model_validator(mode="after")
     def _agree(self) -> Settings:
-        if not self.seeds or len(set(self.seeds)) < len(self.seeds) or min(self.seeds) < 0:
-            raise ValueError(
-                f"seeds must be one or more different numbers from 0 on, received {self.seeds}"
-            )
         self._check_embedding()
         if self.gate is not None and self.width_rule is not None:
             raise ValueError(
