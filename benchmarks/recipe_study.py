@@ -32,6 +32,7 @@ from graphdam.data import Graph, load_graph
 from graphdam.data.graph import Split
 from graphdam.files import write_atomically
 from graphdam.objectives import NodeClassification, prepare_graph
+from graphdam.report.numbers import points
 from graphdam.training import Settings, Trainer, build_encoder, seeded
 
 RESULT = Path(__file__).parent / "results" / "recipe-study.json"
@@ -180,10 +181,9 @@ def _entry(group: Sequence[Cell], of_default: dict[tuple[str, int], Cell]) -> st
     for cell in group:
         wide = of_default[cell.graph, cell.seed].teacher
         assert wide is not None, "the default design has a teacher"
-        gains.append(100 * (cell.score - wide))
+        gains.append(cell.score - wide)
     width = fmean(fmean(cell.widths) for cell in group)
-    text = f"{fmean(gains):+.1f} ({min(gains):+.1f}) @ {width:.0f}"
-    return text.replace("-", "−")
+    return f"{points(fmean(gains))} ({points(min(gains))}) @ {width:.0f}"
 
 
 def main() -> int:

@@ -253,7 +253,8 @@ def _links(*, quick: bool) -> Bench:
     methods = (
         DEFAULT,
         WIDE,
-        _target(16),
+        # the hidden layer costs little beside the embedding that is handed on
+        Method("target-16", {"target_width": [64, 16]}),
         Method("narrow-32-16", {"recipe": "wide", "hidden_channels": 32, "embedding_channels": 16}),
         _of_wide("pca", 16, 32),
         RANDOM,
