@@ -323,10 +323,15 @@ class Settings(BaseModel):
         return REACH / max(1, round((self.gate_end - self.gate_begin) * self.epochs))
 
     def changed(self) -> dict[str, Any]:
-        """The settings that depart from the recipe, those that say where and on what apart."""
+        """The settings that depart from the recipe, those that say where and on what apart.
+
+        What follows the wide model's settings (`AS_WIDE`) departs where it does not.
+        """
         recipe = Settings.of(self.recipe, objective=self.objective).model_dump(mode="json")
         apart = {"recipe", "dataset", "split", "seeds", "device", "threads", "model", "objective"}
         now = self.model_dump(mode="json")
+        if RECIPES[self.recipe].as_wide:
+            recipe |= {own: now[wide] for own, wide in AS_WIDE.items()}
         return {name: now[name] for name in now if name not in apart and now[name] != recipe[name]}
 
     @property

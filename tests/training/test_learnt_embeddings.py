@@ -326,3 +326,4 @@ def test_an_objectives_own_settings_are_no_departures(recipe: str, objective: st
     assert settings.learns_embedding
     assert Settings.of(**settings.model_dump()) == settings
     assert Settings.of(recipe, objective=objective, lr=0.5).changed() == {"lr": 0.5}
+    assert Settings.of(recipe, objective=objective, gated_lr=0.5).changed() == {"gated_lr": 0.5}

@@ -196,8 +196,8 @@ def test_settings_that_were_edited_wrongly_are_refused(finished: RunFolder) -> N
     content["settings"]["lr"] = -1
     path.write_text(json.dumps(content))
     assert refusal(finished.settings) == (
-        f"{path} does not hold valid settings: Setting lr=-1: input should be greater than 0. "
-        f"Train again."
+        f"{path} does not hold valid settings: Setting lr=-1: input should be greater than or "
+        f"equal to 0. Train again."
     )
     del content["settings"]
     path.write_text(json.dumps(content))
