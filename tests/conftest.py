@@ -8,12 +8,14 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import torch
+from threadpoolctl import threadpool_limits
 
 
 @pytest.fixture(autouse=True, scope="session")
 def isolated_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     torch.set_num_threads(1)
-    with pytest.MonkeyPatch.context() as patch:
+    # scikit-learn's threads would wait for each other where tests run side by side
+    with threadpool_limits(1), pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRAPHDAM_CACHE", str(tmp_path_factory.mktemp("cache")))
         patch.setenv("GRAPHDAM_OFFLINE", "1")
         yield

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+from threadpoolctl import threadpool_limits
 
 from graphdam.data import Graph
 from graphdam.errors import SettingsError
@@ -40,12 +41,14 @@ def choose_device(name: str) -> torch.device:
 def threads_for(settings: Settings, graph: Graph) -> Iterator[int]:
     """Compute with the threads that suit the graph's size, and put the old number back.
 
-    On small graphs the threads of one product wait for each other longer than they work.
+    On small graphs the threads of one product wait for each other longer than they work. What
+    scores embeddings (scikit-learn) has threads of its own, which are as many.
     """
     before = torch.get_num_threads()
     threads = settings.threads or (before if graph.num_nodes >= MANY_NODES else 1)
-    torch.set_num_threads(threads)
-    try:
-        yield threads
-    finally:
-        torch.set_num_threads(before)
+    with threadpool_limits(threads):
+        torch.set_num_threads(threads)
+        try:
+            yield threads
+        finally:
+            torch.set_num_threads(before)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 import torch
+from threadpoolctl import threadpool_info
 
 from graphdam.data import Graph
 from graphdam.errors import SettingsError
@@ -28,6 +29,7 @@ def test_small_graphs_get_one_thread_and_the_number_comes_back(
 ) -> None:
     with threads_for(quick(threads=None), karate) as threads:
         assert threads == torch.get_num_threads() == 1
+        assert {library["num_threads"] for library in threadpool_info()} == {1}
     assert torch.get_num_threads() == 2
 
 
