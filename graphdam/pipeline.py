@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from importlib.metadata import version
@@ -18,6 +18,7 @@ from graphdam.data import Graph, load_graph
 from graphdam.errors import InexactError, RunFolderError
 from graphdam.evaluation.cost import num_parameters
 from graphdam.evaluation.latency import median_latencies
+from graphdam.evaluation.stability import stability
 from graphdam.files import write_atomically
 from graphdam.gates import DAMGate, gates_of
 from graphdam.nn import Encoder
@@ -147,11 +148,33 @@ def run(
         compact = Encoder.from_pretrained(folder.seed_folder(best.seed)).to(device)
         latency = _latency(settings, graph.at_split(best.seed), compact)
         record = _record(settings, graph, results, best.seed, latency, device, threads, command)
+        if settings.learns_embedding and len(settings.seeds) > 1:
+            models = [folder.seed_folder(seed) for seed in settings.seeds]
+            record = record.model_copy(update={"stability": embeddings_alike(models, graph)})
     compact.save_pretrained(folder.model)
     draw_run(record, read_history(folder.history), folder.path)
     write_record(record, folder.path)
     folder.remove_checkpoint()
     return record
+
+
+@torch.no_grad()
+def embeddings_alike(models: Sequence[Path], graph: Graph) -> float:
+    """How alike the embeddings are that several models make of one graph: `stability`.
+
+    Args:
+        models: folders that `Encoder.save_pretrained` wrote, two or more.
+        graph: what they embed, the whole of it.
+
+    Raises:
+        DataError: a model's embedding is the same for all nodes.
+    """
+    embeddings = []
+    for model in models:
+        encoder = Encoder.from_pretrained(model).to(graph.y.device)
+        prepared = prepare_graph(encoder, graph)
+        embeddings.append(encoder.embed(prepared.x, prepared.adjacency))
+    return stability(embeddings)
 
 
 def _refuse_unbuildable(settings: Settings, graph: Graph) -> None:
@@ -240,9 +263,10 @@ def _run_seed(
 def _results(
     objective: Objective, encoder: Encoder, prepared: PreparedGraph
 ) -> list[dict[str, float]]:
-    """What an encoder scores on validation and on test."""
+    """What an encoder scores on validation and on test; with test, what else its outputs say."""
     outputs = objective.quiet_outputs(encoder, prepared)
-    return objective.score_outputs(outputs, prepared, "val", "test")
+    val, test = objective.score_outputs(outputs, prepared, "val", "test")
+    return [val, test | objective.views(outputs, prepared)]
 
 
 def _read_seed_result(path: Path) -> SeedResult:

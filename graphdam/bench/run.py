@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from graphdam.bench.grid import Bench, Cell
@@ -12,9 +13,19 @@ from graphdam.bench.plan import finished_record, plan_bench
 from graphdam.bench.remaining import seconds_left
 from graphdam.bench.unit import Outcome, Unit
 from graphdam.bench.workers import outcomes_of
+from graphdam.data import load_graph
 from graphdam.errors import GraphDamError
 from graphdam.files import write_atomically
-from graphdam.report import BenchFolder, BenchPlan, RunRecord, merge_records, write_record_file
+from graphdam.pipeline import embeddings_alike
+from graphdam.report import (
+    BenchFolder,
+    BenchPlan,
+    RunRecord,
+    merge_records,
+    read_record,
+    write_record_file,
+)
+from graphdam.training.run_folder import RunFolder
 
 
 @dataclass(frozen=True)
@@ -90,7 +101,8 @@ def run_bench(
     folder.write_plan(plan)
     observer.planned(len(records) + len(left), len(records))
     taken = [(unit.cell, sum(record.seconds)) for unit, record in records.items()]
-    failures = [failure for cell in bench.cells for failure in _merge(cell, plan, records, folder)]
+    merge = partial(_merge, plan=plan, records=records, folder=folder, data_root=data_root)
+    failures = [failure for cell in bench.cells for failure in merge(cell)]
     trained = tuple(unit for unit in left if unit.cell.reduction is None)
     cut = tuple(unit for unit in left if unit.cell.reduction is not None)
     for some in (trained, cut):  # what is cut must have been trained
@@ -103,7 +115,7 @@ def run_bench(
                 else:
                     records[unit] = outcome.record
                     taken.append((unit.cell, outcome.seconds))
-                    failures += _merge(unit.cell, plan, records, folder)
+                    failures += merge(unit.cell)
                 estimate = seconds_left(taken, [other.cell for other in left], jobs=jobs)
                 observer.ended(outcome, estimate)
     written = [folder.record(cell.name) for cell in bench.cells]
@@ -111,7 +123,12 @@ def run_bench(
 
 
 def _merge(
-    cell: Cell, plan: BenchPlan, records: Mapping[Unit, RunRecord], folder: BenchFolder
+    cell: Cell,
+    *,
+    plan: BenchPlan,
+    records: Mapping[Unit, RunRecord],
+    folder: BenchFolder,
+    data_root: Path | None,
 ) -> list[Failure]:
     """Write the record of a cell if all of its seeds are there."""
     planned = plan.cells[cell.name]
@@ -122,8 +139,24 @@ def _merge(
     folder.error(cell.name).unlink(missing_ok=True)
     try:
         record = merge_records(there, command=planned.command)
+        if cell.reduction is None and len(there) > 1 and cell.resolve([0]).learns_embedding:
+            record = _with_stability(cell, record, folder, data_root)
     except GraphDamError as error:
         write_atomically(folder.error(cell.name), f"{error}\n")
         return [Failure(cell.name, None, str(error))]
     write_record_file(record, folder.record(cell.name))
     return []
+
+
+def _with_stability(
+    cell: Cell, record: RunRecord, folder: BenchFolder, data_root: Path | None
+) -> RunRecord:
+    """How alike the seeds' embeddings are, unless the record that is there says so already."""
+    file = folder.record(cell.name)
+    if file.is_file():
+        known = read_record(file)
+        if known.model_copy(update={"stability": None}) == record:
+            return known
+    models = [RunFolder(folder.run(cell.name, seed)).model for seed in record.seeds]
+    graph = load_graph(record.dataset, split=record.split, data_root=data_root)
+    return record.model_copy(update={"stability": embeddings_alike(models, graph)})

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations
+from statistics import fmean
+from typing import NamedTuple
 
 from torch import Tensor
 
@@ -39,13 +41,8 @@ def linear_cka(a: Tensor, b: Tensor) -> float:
     >>> linear_cka(a, a[:, :1])  # the root of 1/2
     0.7071067811865...
     """
-    if len(a) != len(b):
-        raise DataError(
-            f"The embeddings have {len(a)} and {len(b)} rows, but only embeddings of the same nodes"
-            " in the same order can be compared."
-        )
-    first, second = _centred(a, "a"), _centred(b, "b")
-    return float(_inner(second, first) / (_inner(first, first) * _inner(second, second)).sqrt())
+    _require_same_nodes([a, b])
+    return _alignment(_Centred.of(a, "a"), _Centred.of(b, "b"))
 
 
 def stability(embeddings: Sequence[Tensor]) -> float:
@@ -70,22 +67,43 @@ def stability(embeddings: Sequence[Tensor]) -> float:
             f"Stability is a mean over pairs of embeddings, but {len(embeddings)} was given; embed"
             " the graph with at least two seeds."
         )
-    alike = [linear_cka(a, b) for a, b in combinations(embeddings, 2)]
-    return sum(alike) / len(alike)
+    _require_same_nodes(embeddings)
+    centred = [_Centred.of(z, f"embeddings[{at}]") for at, z in enumerate(embeddings)]
+    return fmean(_alignment(a, b) for a, b in combinations(centred, 2))
+
+
+class _Centred(NamedTuple):
+    """Columns of mean 0 in float64, and the norm of their N × N similarities."""
+
+    z: Tensor
+    length: Tensor
+
+    @classmethod
+    def of(cls, z: Tensor, name: str) -> _Centred:
+        z = require_embedding(z, name=name).double()
+        if (z == z[0]).all():
+            raise DataError(
+                f"The embedding `{name}` is the same for all {len(z)} nodes, so it has no"
+                " similarity to compare; the encoder collapsed: train it again with other settings."
+            )
+        z = z / z.abs().max()  # no later square leaves float64's range
+        z = z - z.mean(dim=0)
+        return cls(z, _inner(z, z).sqrt())
+
+
+def _alignment(a: _Centred, b: _Centred) -> float:
+    return float(_inner(a.z, b.z) / (a.length * b.length))
+
+
+def _require_same_nodes(embeddings: Sequence[Tensor]) -> None:
+    rows = list(dict.fromkeys(len(z) for z in embeddings))
+    if len(rows) > 1:
+        raise DataError(
+            f"The embeddings have {' and '.join(map(str, rows))} rows, but only embeddings of the"
+            " same nodes in the same order can be compared."
+        )
 
 
 def _inner(a: Tensor, b: Tensor) -> Tensor:
     """The inner product of the two N × N similarities: the squared norm of AᵀB."""
     return (a.T @ b).square().sum()
-
-
-def _centred(z: Tensor, name: str) -> Tensor:
-    """Columns of mean 0 in float64, scaled so that no later square leaves float64's range."""
-    z = require_embedding(z, name=name).double()
-    if (z == z[0]).all():
-        raise DataError(
-            f"The embedding `{name}` is the same for all {len(z)} nodes, so it has no similarity to"
-            " compare; the encoder collapsed: train it again with other settings."
-        )
-    z = z / z.abs().max()
-    return z - z.mean(dim=0)

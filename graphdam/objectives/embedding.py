@@ -11,6 +11,7 @@ from torch import Tensor
 from graphdam.data import Graph
 from graphdam.data.graph import SplitName
 from graphdam.errors import SettingsError
+from graphdam.evaluation.clustering import clustering_nmi
 from graphdam.evaluation.probe import linear_probe
 from graphdam.evaluation.ridge import ridge_scores
 from graphdam.evaluation.roc_auc_probe import roc_auc_probe
@@ -98,6 +99,16 @@ class EmbeddingObjective(Objective):
                 "test": {"accuracy": probe.test_accuracy, "macro_f1": probe.test_macro_f1},
             }
         return [found[each] for each in splits]
+
+    def views(self, outputs: Tensor, prepared: PreparedGraph) -> dict[str, float]:
+        return cluster_views(outputs, prepared.graph)
+
+
+def cluster_views(z: Tensor, graph: Graph) -> dict[str, float]:
+    """How far the clusters of an embedding are the classes of its nodes: `clustering_nmi`."""
+    if graph.task != "multiclass":
+        return {}
+    return {"nmi": clustering_nmi(z, graph.y, seed=0)}
 
 
 def missed_variance(z: Tensor, taught: Tensor) -> Tensor:

@@ -130,6 +130,11 @@ class Objective(nn.Module, ABC):
         """The scores of outputs that were made in evaluation mode, `metric` first, a part each."""
         return [{self.metric: self.evaluate(outputs, prepared, each).score} for each in splits]
 
+    def views(self, outputs: Tensor, prepared: PreparedGraph) -> dict[str, float]:
+        """What else the outputs say about all nodes, by name; nothing by default."""
+        del outputs, prepared
+        return {}
+
     @torch.no_grad()
     def quiet_outputs(self, encoder: Encoder, prepared: PreparedGraph) -> Tensor:
         """The outputs in evaluation mode, whichever mode the encoder is left in."""

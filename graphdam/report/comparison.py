@@ -97,6 +97,7 @@ def comparison(records: Sequence[RunRecord]) -> TextTable:
     several_objectives = len({record.objective for record in records}) > 1
     metric = metric_text(next(iter(metrics))) if len(metrics) == 1 else "score"
     further = sorted({name for record in records for name in record.further})
+    tells_stability = any(record.stability is not None for record in records)
     columns = (
         "data set",
         "model",
@@ -107,7 +108,8 @@ def comparison(records: Sequence[RunRecord]) -> TextTable:
         "multiply-adds",
         "latency ratio (×)",
         f"test {metric} (%)",
-        *(f"test {metric_text(name)} (%)" for name in further),
+        *(f"{'' if name == 'nmi' else 'test '}{metric_text(name)} (%)" for name in further),
+        *(("alike over seeds (CKA)",) if tells_stability else ()),
         "difference to wide (points)",
         "seeds",
         "split",
@@ -134,6 +136,7 @@ def comparison(records: Sequence[RunRecord]) -> TextTable:
                     percent(record.further[name]) if name in record.further else MISSING
                     for name in further
                 ),
+                *((_stability_cell(record),) if tells_stability else ()),
                 "reference" if reference is record else _difference_text(paired),
                 str(len(record.seeds)),
                 record.split,
@@ -143,6 +146,8 @@ def comparison(records: Sequence[RunRecord]) -> TextTable:
         for name in further:
             scores = record.further.get(name)
             more += [None, None] if scores is None else [scores.mean, scores.std]
+        if tells_stability:
+            more.append(record.stability)
         data.append((*_data_row(record, paired), *more))
     return TextTable(
         columns=columns,
@@ -150,6 +155,7 @@ def comparison(records: Sequence[RunRecord]) -> TextTable:
         data_columns=(
             *_DATA_COLUMNS,
             *(f"test_{name}_{part}" for name in further for part in ("mean", "std")),
+            *(("stability",) if tells_stability else ()),
         ),
         data=tuple(data),
         labels=4 if several_objectives else 3,
@@ -165,6 +171,10 @@ def _difference_text(paired: PairedDifference | None) -> str:
     if paired is None:
         return MISSING
     return points(paired.mean) + ("" if paired.p is None else f" ({p_value(paired.p)})")
+
+
+def _stability_cell(record: RunRecord) -> str:
+    return MISSING if record.stability is None else f"{record.stability:.2f}"
 
 
 def _widths_cell(record: RunRecord) -> str:

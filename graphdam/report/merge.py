@@ -60,6 +60,7 @@ def merge_records(records: Sequence[RunRecord], *, command: str) -> RunRecord:
         "multiply_adds": _a_seed(entries, lambda record: record.multiply_adds),
         "latency": best.latency,
         "deviation": max(record.deviation for record in records),
+        "stability": None,  # a record does not hold the embeddings that are compared
         "seconds": _a_seed(entries, lambda record: record.seconds),
         "model_seed": model_seed,
         "notes": _notes(record for _, _, record in entries),

@@ -17,6 +17,7 @@ _METRICS = {
     "roc_auc": "ROC-AUC",
     "ap": "average precision",
     "average_precision": "average precision",
+    "nmi": "NMI",
 }
 _MOST_LISTED = 4
 

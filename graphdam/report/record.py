@@ -83,10 +83,13 @@ class RunRecord(Frozen):
     `deviation` is the largest difference, over the seeds, between the outputs of the gated and
     of the compact model, relative to the output's scale. `seconds` are per seed. The model of
     `model_seed` is the one that the run folder holds. `latency` is measured on that model.
-    `further` holds other scores of the test part by name (macro-F1, average precision).
+    `further` holds other scores by name: of the test part (macro-F1, average precision), and `nmi`
+    of the clusters of all nodes.
     `prefixes` says, per seed, what the compact model cut to its first channels scores on
     validation, from the narrowest prefix to the model itself; without gates there are none.
     `reduction` is there where what was scored is not the model that was trained.
+    `stability` is how alike the seeds' embeddings are (mean linear CKA), where there are several
+    seeds of an objective that learns one.
     """
 
     format: Literal[1] = FORMAT
@@ -116,6 +119,7 @@ class RunRecord(Frozen):
     multiply_adds: list[Count]
     latency: Latency | None
     deviation: NonNegative
+    stability: Fraction | None = None
     seconds: list[NonNegative]
     model_seed: Count
     device: str

@@ -12,9 +12,11 @@ import torch
 
 from graphdam.data import load_graph
 from graphdam.errors import DataError
+from graphdam.evaluation.clustering import clustering_nmi
 from graphdam.evaluation.link_split import split_links
 from graphdam.evaluation.links import link_scores
 from graphdam.evaluation.probe import linear_probe
+from graphdam.evaluation.stability import linear_cka
 from graphdam.nn import Encoder
 from graphdam.objectives import prepare_graph
 from graphdam.pipeline import run
@@ -65,11 +67,11 @@ def test_a_run_leaves_a_record_with_its_further_scores(
     )
     assert record.objective == objective
     assert record.val.metric == record.test.metric == metric
-    assert list(record.further) == [further]
+    assert list(record.further) == [further, "nmi"]
     assert record.further[further].metric == further
     assert len(record.further[further].values) == 2
     assert record.wide is not None
-    assert list(record.wide.further) == [further]
+    assert list(record.wide.further) == [further, "nmi"]
     assert record.widths == [[5] * len(record.start_widths)] * 2
     assert record.start_widths == [8] * len(record.start_widths)
     assert record.wide.widths[-1] == (12 if objective in LINKS else 16)
@@ -94,12 +96,30 @@ def test_the_numbers_are_those_of_the_saved_model(
         z = encoder(graph.x, edges)
     if objective in LINKS:
         found = link_scores(z, *split.test)
-        expected = (found.auc, found.average_precision)
+        expected = [found.auc, found.average_precision]
     else:
         probe = linear_probe(z, graph.y, **graph.splits[graph.split_index]._asdict())
-        expected = (probe.test_accuracy, probe.test_macro_f1)
-    (further,) = record.further.values()
-    assert (record.test.values[at], further.values[at]) == pytest.approx(expected, abs=1e-3)
+        expected = [probe.test_accuracy, probe.test_macro_f1]
+    expected.append(clustering_nmi(z, graph.y, seed=0))
+    told = [scores.values[at] for scores in (record.test, *record.further.values())]
+    assert told == pytest.approx(expected, abs=1e-3)
+
+
+@pytest.mark.parametrize("objective", ["dgi", "vgae"])
+def test_the_seeds_embeddings_are_compared(
+    run_of: Callable[[str], Path], objective: str, tmp_path: Path
+) -> None:
+    record, graph = read_record(run_of(objective)), load_graph("karate")
+    embeddings = []
+    for seed in record.seeds:
+        alone = run(settings_of(objective, seeds=(seed,)), tmp_path / str(seed))
+        assert alone.stability is None
+        encoder = Encoder.from_pretrained(tmp_path / str(seed) / "model").eval()
+        with torch.no_grad():
+            embeddings.append(encoder(graph.x, graph.edge_index))
+    assert record.stability is not None
+    assert record.stability == pytest.approx(linear_cka(*embeddings), abs=1e-5)
+    assert record.stability < 0.999
 
 
 @every_objective
@@ -129,7 +149,10 @@ def test_a_wide_model_is_a_run_like_any_other(tmp_path: Path, objective: str) ->
     record = run(settings, tmp_path / "run")
     assert record.wide is None
     assert record.widths == [record.start_widths]
-    assert len(record.further) == 1
+    assert list(record.further) == [
+        "average_precision" if objective in LINKS else "macro_f1",
+        "nmi",
+    ]
 
 
 def _without_gates(settings: Settings) -> dict[str, Any]:

@@ -132,6 +132,20 @@ def test_further_scores_have_columns_of_their_own() -> None:
     assert [row[data] for row in table.data] == [None, pytest.approx(0.6)]
 
 
+def test_clusters_and_stability_have_columns_where_they_are_told() -> None:
+    scores = {"nmi": Scores.of("nmi", [0.5, 0.6, 0.7]).model_dump()}
+    table = comparison([altered(further=scores, stability=0.875), altered(stability=None)])
+    for name, cells in (
+        ("NMI (%)", ["60.0 ± 10.0", "–"]),
+        ("alike over seeds (CKA)", ["0.88", "–"]),
+    ):
+        at = table.columns.index(name)
+        assert sorted(row[at] for row in table.rows) == sorted(cells)
+    data = table.data_columns.index("stability")
+    assert {row[data] for row in table.data} == {0.875, None}
+    assert "alike over seeds (CKA)" not in comparison([EXAMPLE]).columns
+
+
 def test_a_width_that_was_not_reached_is_said() -> None:
     asked = altered(changed={"target_width": [10]}, widths=[[10], [10], [12]])
     reached = altered(changed={"target_width": [10]}, widths=[[10]] * 3)
