@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-
-import torch
 
 from graphdam.gates import DAMGate, gates_of
 from graphdam.nn import Encoder
@@ -15,13 +12,13 @@ NARROWEST = 4
 
 
 class NestedPrefixes:
-    r"""Draws prefixes of an encoder for `"Matryoshka Representation Learning"
+    r"""Closes an encoder to each of its prefixes in turn, for `"Matryoshka Representation Learning"
     <https://arxiv.org/abs/2205.13147>`_.
 
-    The paper descends the sum of the losses of all prefixes n/2, n/4 … beside that of the whole
-    width n. Here a step descends the mean of the whole model's loss and that of one of the
-    prefixes, drawn uniformly: twice the cost of a step, however many prefixes there are. In every
-    layer the same share of the channels is kept, rounded up.
+    A step descends :math:`\frac1{k+1} \sum_{i=0}^{k} L(n / 2^i)`, the mean of the losses of the
+    whole width n and of the prefixes n/2, n/4 … down to four channels; the paper descends their
+    sum. The epoch is chosen by the mean of their validation scores. In every layer the same share
+    of the channels is kept, rounded up.
 
     Args:
         encoder: with hard, open DAM gates, which are closed to a prefix for a while.
@@ -32,14 +29,12 @@ class NestedPrefixes:
         widest = max(encoder.widths) if self.gates else 0
         self.halvings = max(0, (widest // NARROWEST).bit_length() - 1)
 
-    @contextmanager
-    def drawn(self) -> Iterator[None]:
-        """Closes the gates to a prefix that is drawn from torch's global generator."""
-        if self.halvings:
-            halvings = int(torch.randint(1, self.halvings + 1, ()))
-            self._set([-(-gate.num_channels // 2**halvings) for gate in self.gates])
+    def __iter__(self) -> Iterator[None]:
+        """Stands at the whole encoder, then at every prefix; opens the gates again at the end."""
         try:
-            yield
+            for halvings in range(self.halvings + 1):
+                self._set([-(-gate.num_channels // 2**halvings) for gate in self.gates])
+                yield
         finally:
             self._set([gate.num_channels for gate in self.gates])
 

@@ -115,7 +115,7 @@ class Settings(BaseModel):
     nested: bool = Field(
         False,
         description="Train prefixes of the channels as models of their own (Matryoshka): each step "
-        "descends the loss of the whole model and that of one prefix.",
+        "descends the mean loss of the whole model and of all its halvings.",
     )
     penalty_weight: float = Field(1.0, ge=0, description="λ: how hard the width is pressed.")
     initial_offset: float | None = Field(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
+from statistics import fmean
 from typing import Any
 
 import torch
@@ -147,23 +148,12 @@ class TrainingState:
     def run_epoch(self) -> HistoryLine:
         """One step of teacher and student, and a look at validation."""
         epoch, control, objective = self.epoch, self.control, self.objective
-        prepared = self.prepared
         student = self.student.encoder.train()
         control.begin_epoch(epoch)
         objective.begin_epoch()
         lesson = None if self.teacher is None else self._step_teacher(self.teacher)
 
-        outputs = objective.outputs(student, prepared)
-        loss = outputs.new_zeros(())
-        if self.task_weight > 0:
-            loss = self.task_weight * objective.loss(student, prepared, outputs)
-        if self.prefixes is not None:
-            with self.prefixes.drawn():
-                prefix = objective.outputs(student, prepared)
-                loss = (loss + objective.loss(student, prepared, prefix)) / 2
-        if lesson is not None:
-            taught = lesson.outputs if control.brake.is_teacher_drowned else lesson.noisy
-            loss = loss + objective.imitation(outputs, taught)
+        loss = self._nested_loss() if self.prefixes is not None else self._loss(lesson)
         value = float(loss.detach())
         penalty_weight = control.penalty_weight(epoch)
         if penalty_weight != 0:
@@ -188,6 +178,33 @@ class TrainingState:
             gate_values=self._gate_values(epoch),
             seconds=0.0,
         )
+
+    def _loss(self, lesson: Lesson | None) -> Tensor:
+        """The task's loss and, beside a teacher, how far its outputs lie away."""
+        objective, student, prepared = self.objective, self.student.encoder, self.prepared
+        outputs = objective.outputs(student, prepared)
+        loss = outputs.new_zeros(())
+        if self.task_weight > 0:
+            loss = self.task_weight * objective.loss(student, prepared, outputs)
+        if lesson is not None:
+            taught = lesson.outputs if self.control.brake.is_teacher_drowned else lesson.noisy
+            loss = loss + objective.imitation(outputs, taught)
+        return loss
+
+    def _nested_loss(self) -> Tensor:
+        """The mean of the task's losses of the whole model and of its prefixes."""
+        assert self.prefixes is not None
+        return torch.stack([self._loss(None) for _ in self.prefixes]).mean()
+
+    def _nested_score(self) -> Evaluation:
+        """The mean validation score of the whole model and its prefixes, likewise the loss."""
+        assert self.prefixes is not None
+        objective, student, prepared = self.objective, self.student.encoder, self.prepared
+        each = [
+            objective.evaluate(objective.outputs(student, prepared), prepared, "val")
+            for _ in self.prefixes
+        ]
+        return Evaluation(fmean(val.score for val in each), fmean(val.loss for val in each))
 
     def _require_finite(self, value: float) -> None:
         if math.isfinite(value):
@@ -221,7 +238,9 @@ class TrainingState:
         val = objective.evaluate(outputs, prepared, "val")
         train = objective.evaluate(outputs, prepared, "train")
         if self.control.is_final(self.epoch):
-            self.student.consider(self.epoch, val)
+            self.student.consider(
+                self.epoch, val if self.prefixes is None else self._nested_score()
+            )
         if lesson is not None:
             taught = lesson.outputs
             constant = objective.uninformed(taught)

@@ -35,30 +35,30 @@ def accuracy(encoder: Encoder, graph: Graph) -> float:
 
 
 @pytest.mark.parametrize("model", ["gcn", "graphsage", "gat"])
-def test_every_prefix_is_drawn_and_the_gates_open_again(
+def test_every_prefix_has_its_turn_and_the_gates_open_again(
     quick: MakeSettings, sbm: Graph, model: str
 ) -> None:
     encoder = start(quick("nested", **NESTED, model=model), sbm)
-    prefixes, drawn = NestedPrefixes(encoder), set()
+    prefixes, met = NestedPrefixes(encoder), []
     gate = gate_of(encoder)
     gate.set_steepness(1e6)
-    for _ in range(100):
-        with prefixes.drawn():
-            drawn.add(encoder.widths[0])
-            values = gate.values()
-            assert torch.equal(values, (torch.arange(gate.num_channels) < gate.width).float())
-        assert encoder.widths == [32]
-    assert drawn == {4, 8, 16}
-
-
-def test_an_error_inside_leaves_the_gates_open(quick: MakeSettings, sbm: Graph) -> None:
-    encoder = start(quick("nested", **NESTED), sbm)
-    with pytest.raises(KeyError), NestedPrefixes(encoder).drawn():
-        raise KeyError
+    for _ in prefixes:
+        met.append(encoder.widths[0])
+        values = gate.values()
+        assert torch.equal(values, (torch.arange(gate.num_channels) < gate.width).float())
+    assert met == [32, 16, 8, 4]
     assert encoder.widths == [32]
 
 
-def test_a_step_descends_the_mean_of_the_whole_loss_and_a_prefixs(
+def test_who_leaves_early_leaves_the_gates_open(quick: MakeSettings, sbm: Graph) -> None:
+    encoder = start(quick("nested", **NESTED), sbm)
+    for _ in NestedPrefixes(encoder):
+        if encoder.widths == [16]:
+            break
+    assert encoder.widths == [32]
+
+
+def test_a_step_descends_the_mean_of_the_losses_of_the_whole_and_its_prefixes(
     quick: MakeSettings, sbm: Graph
 ) -> None:
     """The other path: one epoch without dropout, its loss worked out beside it."""
@@ -73,11 +73,26 @@ def test_a_step_descends_the_mean_of_the_whole_loss_and_a_prefixs(
     def loss() -> float:
         return float(objective.loss(encoder, prepared, objective.outputs(encoder, prepared)))
 
-    whole, halves = loss(), []
-    for width in (16, 8, 4):
+    losses = []
+    for width in (32, 16, 8, 4):
         gate.set_offset(gate.offset_of(width))
-        halves.append((whole + loss()) / 2)
-    assert any(lines[0].loss == pytest.approx(half, rel=1e-5) for half in halves)
+        losses.append(loss())
+    assert len(set(losses)) == 4
+    assert lines[0].loss == pytest.approx(sum(losses) / 4, rel=1e-5)
+
+
+def test_the_epoch_is_chosen_by_the_mean_score_of_the_whole_and_its_prefixes(
+    quick: MakeSettings, sbm: Graph
+) -> None:
+    fit, lines = train(quick("nested", **NESTED, epochs=20), sbm)
+    objective, prepared = NodeClassification(sbm), prepare_graph(fit.encoder, sbm)
+    compact = fit.encoder.compact()
+    scores = [
+        objective.score(compact.truncate(width), prepared, "val")["accuracy"]
+        for width in (32, 16, 8, 4)
+    ]
+    assert fit.chosen.score == pytest.approx(sum(scores) / 4)
+    assert lines[fit.chosen.epoch].val == pytest.approx(scores[0])
 
 
 def test_prefixes_of_a_nested_model_know_more_than_those_of_a_plain_one(
@@ -111,7 +126,7 @@ class InterruptionError(Exception):
     """What ends a run in the middle."""
 
 
-def test_a_resumed_run_draws_the_same_prefixes(
+def test_a_resumed_run_ends_at_the_same_weights(
     quick: MakeSettings, karate: Graph, tmp_path: Path
 ) -> None:
     settings, kept = quick("nested", **NESTED), tmp_path / "checkpoint.safetensors"
