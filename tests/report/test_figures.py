@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from matplotlib import rc_context
+from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from graphdam.errors import RunFolderError
@@ -26,6 +27,8 @@ from graphdam.report import (
     draw_run,
     read_record,
 )
+from graphdam.report.figures import frontier
+from graphdam.report.scores import Scores
 
 EXAMPLE = read_record(Path(__file__).parent / "example.json")
 
@@ -86,6 +89,15 @@ def many_methods() -> list[RunRecord]:
     ]
 
 
+def failures() -> list[RunRecord]:
+    """Two gates that closed everything, at the same width, beside models that did not."""
+    collapsed = [Scores.of("accuracy", [score] * 3).model_dump() for score in (0.4, 0.6)]
+    changes = [{"widths": [[2]] * 3, "test": scores} for scores in collapsed]
+    return records() + [
+        RunRecord.model_validate({**EXAMPLE.model_dump(), **change}) for change in changes
+    ]
+
+
 def drawn_prefixes(record: RunRecord, path: Path) -> Path:
     drawn = draw_prefixes(record, path)
     assert drawn is not None
@@ -104,6 +116,7 @@ PICTURES: dict[str, Callable[[Path], Path]] = {
     "frontier of costs": lambda path: draw_frontier(records(), path, against="multiply-adds"),
     "frontier of embeddings": lambda path: draw_frontier(embeddings(), path),
     "frontier of many methods": lambda path: draw_frontier(many_methods(), path),
+    "frontier with failures": lambda path: draw_frontier(failures(), path),
     "frontier of one run": lambda path: draw_frontier(records()[:1], path),
 }
 
@@ -123,6 +136,19 @@ def test_pictures_show_something_and_are_stable(name: str, tmp_path: Path) -> No
         again = PICTURES[name](tmp_path / "two.png")
     assert again.read_bytes() == path.read_bytes()
     assert b"Software" not in path.read_bytes()
+
+
+def test_a_panel_ends_above_failures_and_names_them() -> None:
+    axes = Figure().subplots()
+    axes.set_ylim(30, 90)
+    frontier._end_below(axes, records(), lambda record: 8.0)
+    assert axes.get_ylim() == (30, 90)
+    assert not axes.texts
+    frontier._end_below(axes, failures(), lambda record: 8.0)
+    wide = next(record for record in records() if record.recipe == "wide")
+    assert axes.get_ylim()[0] == pytest.approx(100 * wide.test.mean - 12)
+    assert axes.get_ylim()[1] > max(100 * record.test.mean for record in records())
+    assert [text.get_text() for text in axes.texts] == ["↓ 60, 40"]
 
 
 def test_another_seed_is_another_picture(tmp_path: Path) -> None:

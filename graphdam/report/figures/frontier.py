@@ -34,6 +34,9 @@ Against = Literal["width", "multiply-adds"]
 
 _COLUMNS = 3
 
+_DEPTH = 12.0
+"""So many points below the wide model a panel ends, where anything lies lower."""
+
 
 def draw_frontier(
     records: Sequence[RunRecord], path: str | Path, *, against: Against = "width"
@@ -44,7 +47,8 @@ def draw_frontier(
     learnt, layers) or its mean number of multiply-adds. Around it lies the deviation over the
     seeds. The grey band is the wide model trained alone, or, where that is not among the records,
     the teacher of the run that has the widest one. Against multiply-adds the Pareto front is
-    drawn: the records that no other beats both in cost and in score.
+    drawn: the records that no other beats both in cost and in score. Where failures lie more than
+    12 points below the wide model, the panel ends there and names their scores at its edge.
     """
     points = [record for record in records if record.start_widths]
     if not points:
@@ -76,6 +80,7 @@ def draw_frontier(
                 _draw_front(axes, members)
                 _draw_methods(axes, members, methods, _multiply_adds)
                 _count_in_multiply_adds(axes, members)
+            _end_below(axes, members, _width if against == "width" else _multiply_adds)
             _span_at_least(axes, 2.0)
             first = members[0]
             title = f"{display_name(first.dataset)}, {display_name(first.model)}"
@@ -171,6 +176,33 @@ def _draw_front(axes: Axes, records: Sequence[RunRecord]) -> None:
         drawstyle="steps-post",
         label="Pareto front",
     )
+
+
+def _end_below(
+    axes: Axes, records: Sequence[RunRecord], cost: Callable[[RunRecord], float]
+) -> None:
+    """Ends a panel where only failures would lie, so that the others can be told apart."""
+    band = _band(records)
+    scores = [100 * record.test.mean for record in records]
+    floor = (100 * band[1].mean if band else max(scores)) - _DEPTH
+    if min(scores) >= floor:
+        return
+    tops = [100 * (record.test.mean + (record.test.std or 0.0)) for record in records]
+    axes.set_ylim(floor, max(tops) + 0.05 * (max(tops) - floor))
+    below: dict[float, list[float]] = {}
+    for record, score in zip(records, scores, strict=True):
+        if score < floor:
+            below.setdefault(round(math.log2(cost(record)), 1), []).append(score)
+    for place, lower in below.items():
+        axes.annotate(
+            "↓ " + ", ".join(f"{score:.0f}" for score in sorted(lower, reverse=True)),
+            (2**place, floor),
+            xytext=(0, 3),
+            textcoords="offset points",
+            ha="center",
+            fontsize="small",
+            color=BLACK,
+        )
 
 
 def _span_at_least(axes: Axes, points: float) -> None:
