@@ -103,7 +103,7 @@ _LINKS: dict[str, Any] = {
     "weight_decay": 0.0,
     "hidden_channels": 256,
     "embedding_channels": 128,
-    "epochs": 200,
+    "epochs": 300,
     "brake_loss": 0.6,
     "brake_errors": 1e9,  # a student that closes lags behind, and catches up at its final width
 }
@@ -123,7 +123,7 @@ OBJECTIVES: dict[str, Recipe] = {
     "grace": Recipe("Contrast of two views.", _CONTRAST),
     "bgrl": Recipe("One view predicts the other.", _PROBED),
     "gae": Recipe("Links rebuilt from inner products.", _LINKS),
-    "vgae": Recipe("The same, with a variational embedding.", _LINKS),
+    "vgae": Recipe("The same, with a variational embedding.", {**_LINKS, "brake_loss": 0.65}),
 }
 """What an objective learns well with, under any recipe."""
 
@@ -131,6 +131,7 @@ _STUDENT_OF_EMBEDDING: dict[str, Any] = {
     "task_weight": 0.0,
     "gated_weight_decay": 0.0,
     "gated_lr": 0.005,
+    "teacher_rests": True,
     "decay_relief": 0.0,
 }
 """How a gated model learns an embedding from its teacher."""

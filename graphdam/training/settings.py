@@ -139,6 +139,11 @@ class Settings(BaseModel):
     )
 
     teacher: bool = Field(True, description="Train a wide teacher in the same run.")
+    teacher_rests: bool = Field(
+        False,
+        description="The teacher ends at its best epoch when the width is final, and the gated "
+        "model learns from that one; otherwise it learns on beside it.",
+    )
     brake_tolerance: float = Field(
         2.5,
         gt=0,
@@ -243,6 +248,11 @@ class Settings(BaseModel):
             raise ValueError(
                 f"gate_end={self.gate_end} lies before gate_begin={self.gate_begin}: the width "
                 f"must have time to move"
+            )
+        if self.teacher and self.teacher_rests and round(self.gate_end * self.epochs) == 0:
+            raise ValueError(
+                f"teacher_rests=True and gate_end={self.gate_end:g} let the teacher rest before "
+                f"its first step: give a later gate_end, or teacher_rests=False"
             )
         if self.min_width > self.start_width:
             raise ValueError(

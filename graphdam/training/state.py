@@ -137,6 +137,7 @@ class TrainingState:
             self.teacher_objective = objective.for_teacher(teacher)
             own = None if self.teacher_objective is objective else self.teacher_objective
             self.teacher = Learner(teacher, settings, own)
+        self.resting: Lesson | None = None
         self.gates = list(gates_of(encoder).values())
         self.dam_gates = [gate for gate in self.gates if isinstance(gate, DAMGate)]
         self.task_weight = 1.0
@@ -151,7 +152,7 @@ class TrainingState:
         student = self.student.encoder.train()
         control.begin_epoch(epoch)
         objective.begin_epoch()
-        lesson = None if self.teacher is None else self._step_teacher(self.teacher)
+        lesson = None if self.teacher is None else self._lesson_of(self.teacher)
 
         loss = self._nested_loss() if self.prefixes is not None else self._loss(lesson)
         value = float(loss.detach())
@@ -216,6 +217,18 @@ class TrainingState:
             f"The loss became {value} at epoch {self.epoch} of seed {self.seed}: lower {rates}, or "
             f"check the features for extreme values."
         )
+
+    def _lesson_of(self, teacher: Learner) -> Lesson:
+        """The teacher's outputs after one more step, or at its best epoch once it rests."""
+        if not (self.settings.teacher_rests and self.control.is_final(self.epoch)):
+            return self._step_teacher(teacher)
+        if self.resting is None:
+            teacher.settle()
+            with torch.no_grad():
+                outputs = self.teacher_objective.outputs(teacher.encoder.eval(), self.prepared)
+            val = self.teacher_objective.evaluate(outputs, self.prepared, "val")
+            self.resting = Lesson(outputs, outputs, val.score)
+        return self.resting
 
     def _step_teacher(self, teacher: Learner) -> Lesson:
         objective, prepared = self.teacher_objective, self.prepared

@@ -142,6 +142,25 @@ def test_other_encoders_learn_embeddings_too(
     assert found.encoder.compact().widths == found.encoder.widths
 
 
+@pytest.mark.parametrize("objective", ["dgi", "bgrl", "vgae"])
+def test_a_teacher_rests_at_its_best_epoch_when_the_width_is_final(
+    small: MakeSettings, sbm: Graph, objective: str
+) -> None:
+    settings = small(objective, epochs=20)
+    assert settings.teacher_rests
+    found, lines = fit(settings, sbm)
+    final = round(settings.gate_end * 20)
+    assert found.teacher_chosen is not None
+    assert found.teacher_chosen.epoch < final
+    assert {line.teacher_val for line in lines[final:]} == {found.teacher_chosen.score}
+    # until then it learns as one that never rests
+    beside, others = fit(small(objective, epochs=20, teacher_rests=False), sbm)
+    assert others[:final] == lines[:final]
+    assert len({line.teacher_val for line in others[final:]}) > 1
+    assert beside.teacher_chosen is not None
+    assert beside.teacher_chosen.score >= found.teacher_chosen.score
+
+
 # Interruptions
 
 
