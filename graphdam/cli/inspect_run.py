@@ -98,6 +98,7 @@ def info(
         deviation_line,
         prefix_table,
         read_record,
+        run_title,
         to_rich,
     )
     from graphdam.training.run_folder import RunFolder
@@ -121,8 +122,7 @@ def info(
             "layers": layers,
         }
     )
-    title = f"{record.dataset} · {record.model} · {record.recipe} · {record.split} split"
-    output.results.print(to_rich(before_after(record), title=title))
+    output.results.print(to_rich(before_after(record), title=run_title(record)))
     output.text(deviation_line(record) or "", style="dim")
     output.text(caption([record]), style="dim")
     prefixes = prefix_table(record)

@@ -189,12 +189,11 @@ def _default_folder(settings: Settings, *, resume: bool) -> Path:
 
 
 def _show(record: RunRecord, folder: Path, to: Output) -> None:
-    from graphdam.report import before_after, deviation_line, to_rich
+    from graphdam.report import before_after, deviation_line, run_title, to_rich
 
     to.document({"run": str(folder), **record.model_dump(mode="json")})
     console = to.results
-    title = f"{record.dataset} · {record.model} · {record.recipe} · {record.split} split"
-    console.print(to_rich(before_after(record), title=title))
+    console.print(to_rich(before_after(record), title=run_title(record)))
     line = deviation_line(record)
     if line is not None:
         to.text(line, style="dim")

@@ -4,7 +4,7 @@ Nothing here needs torch, so that `graphdam report` answers at once. Pictures ar
 `graphdam.report.figures`, which loads matplotlib only when it draws.
 """
 
-from graphdam.report.before_after import before_after, deviation_line
+from graphdam.report.before_after import before_after, deviation_line, run_title
 from graphdam.report.bench_folder import BenchFolder, BenchPlan, CellPlan, MissingCell
 from graphdam.report.caption import caption
 from graphdam.report.collect import Collected, collect
@@ -73,6 +73,7 @@ __all__ = [
     "prefix_table",
     "read_history",
     "read_record",
+    "run_title",
     "to_csv",
     "to_markdown",
     "to_rich",

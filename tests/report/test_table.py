@@ -21,6 +21,7 @@ from graphdam.report import (
     paired_difference,
     prefix_table,
     read_record,
+    run_title,
     to_csv,
     to_markdown,
     to_rich,
@@ -67,6 +68,29 @@ def test_before_after_by_hand() -> None:
             "| val. accuracy (%, 3 seeds) |     79.0 ± 1.0 | 80.0 ± 1.0 |     +1.0 points |",
         ]
     )
+
+
+def test_an_embeddings_further_scores_stand_beside_the_wide_ones() -> None:
+    def scores(f1: float, nmi: float) -> dict[str, Any]:
+        return {
+            "macro_f1": Scores.of("macro_f1", [f1] * 3).model_dump(),
+            "nmi": Scores.of("nmi", [nmi] * 3).model_dump(),
+        }
+
+    wide = {**EXAMPLE.model_dump()["wide"], "further": scores(0.8, 0.5)}
+    record = altered(objective="dgi", wide=wide, further=scores(0.75, 0.625))
+    table = before_after(record)
+    assert table.rows[0][0] == "width of the embedding"
+    assert table.rows[-3:-1] == (
+        ("test macro-F1 (%, 3 seeds)", "80.0 ± 0.0", "75.0 ± 0.0", "−5.0 points"),
+        ("NMI (%, 3 seeds)", "50.0 ± 0.0", "62.5 ± 0.0", "+12.5 points"),
+    )
+    assert table.data[-1] == ("nmi", 0.5, 0.625, None, 0.125)
+    assert table.data[-2][0] == "test_macro_f1"
+    assert run_title(record) == "cora · gcn · dgi · default · public split"
+    assert run_title(EXAMPLE) == "cora · gcn · default · public split"
+    alone = before_after(altered(objective="dgi", wide=None, further=scores(0.75, 0.625)))
+    assert alone.rows[-2] == ("NMI (%, 3 seeds)", "62.5 ± 0.0")
 
 
 def test_before_after_data_is_unrounded() -> None:
