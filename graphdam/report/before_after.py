@@ -131,7 +131,7 @@ def _score_row(split: str, wide: Scores, compact: Scores) -> tuple[str, str, str
 def _widths_label(record: RunRecord) -> str:
     if record.objective != "node-classification":
         several = len(record.start_widths) > 1
-        return "widths, the embedding's last" if several else "width of the embedding"
+        return "widths (embedding last)" if several else "width of the embedding"
     return "hidden width" if len(record.start_widths) <= 1 else "hidden widths"
 
 
