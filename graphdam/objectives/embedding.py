@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -12,6 +12,7 @@ from graphdam.data import Graph
 from graphdam.data.graph import SplitName
 from graphdam.errors import SettingsError
 from graphdam.evaluation.clustering import clustering_nmi
+from graphdam.evaluation.embedding import Normalization
 from graphdam.evaluation.probe import linear_probe
 from graphdam.evaluation.ridge import ridge_scores
 from graphdam.evaluation.roc_auc_probe import roc_auc_probe
@@ -36,6 +37,9 @@ class EmbeddingObjective(Objective):
         graph: labels and splits.
         options: what else a subclass takes after graph and encoder, kept for its teacher.
     """
+
+    normalization: ClassVar[Normalization] = "standardize"
+    """How the probe and the clustering put the embedding's rows on one scale."""
 
     evaluates_as_scored = False  # a ridge regression is kinder to wide embeddings than the probe
 
@@ -87,13 +91,13 @@ class EmbeddingObjective(Objective):
         graph = prepared.graph
         masks = graph.splits[graph.split_index]._asdict()
         if graph.task != "multiclass":
-            areas = roc_auc_probe(outputs, graph.y, **masks)
+            areas = roc_auc_probe(outputs, graph.y, **masks, normalize=self.normalization)
             found = {
                 "val": {"roc_auc": areas.val_roc_auc},
                 "test": {"roc_auc": areas.test_roc_auc},
             }
         else:
-            probe = linear_probe(outputs, graph.y, **masks)
+            probe = linear_probe(outputs, graph.y, **masks, normalize=self.normalization)
             found = {
                 "val": {"accuracy": probe.val_accuracy, "macro_f1": probe.val_macro_f1},
                 "test": {"accuracy": probe.test_accuracy, "macro_f1": probe.test_macro_f1},
@@ -101,14 +105,16 @@ class EmbeddingObjective(Objective):
         return [found[each] for each in splits]
 
     def views(self, outputs: Tensor, prepared: PreparedGraph) -> dict[str, float]:
-        return cluster_views(outputs, prepared.graph)
+        return cluster_views(outputs, prepared.graph, normalize=self.normalization)
 
 
-def cluster_views(z: Tensor, graph: Graph) -> dict[str, float]:
+def cluster_views(
+    z: Tensor, graph: Graph, *, normalize: Normalization = "standardize"
+) -> dict[str, float]:
     """How far the clusters of an embedding are the classes of its nodes: `clustering_nmi`."""
     if graph.task != "multiclass":
         return {}
-    return {"nmi": clustering_nmi(z, graph.y, seed=0)}
+    return {"nmi": clustering_nmi(z, graph.y, normalize=normalize, seed=0)}
 
 
 def missed_variance(z: Tensor, taught: Tensor) -> Tensor:

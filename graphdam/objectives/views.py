@@ -15,7 +15,13 @@ from graphdam.objectives.embedding import EmbeddingObjective
 from graphdam.objectives.objective import PreparedGraph
 
 
-class Grace(EmbeddingObjective):
+class _Cosine(EmbeddingObjective):
+    """An objective that compares embeddings by their cosine, which knows no length."""
+
+    normalization = "l2"
+
+
+class Grace(_Cosine):
     r"""`"Deep Graph Contrastive Representation Learning" (GRACE)
     <https://arxiv.org/abs/2006.04131>`_.
 
@@ -85,7 +91,7 @@ class Grace(EmbeddingObjective):
         return (total - between.diagonal()).mean()
 
 
-class Bootstrap(EmbeddingObjective):
+class Bootstrap(_Cosine):
     r"""`"Large-Scale Representation Learning on Graphs via Bootstrapping" (BGRL)
     <https://arxiv.org/abs/2102.06514>`_.
 
