@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from importlib.metadata import version
@@ -18,11 +18,10 @@ from graphdam.data import Graph, load_graph
 from graphdam.errors import InexactError, RunFolderError
 from graphdam.evaluation.cost import num_parameters
 from graphdam.evaluation.latency import median_latencies
-from graphdam.evaluation.stability import stability
 from graphdam.files import write_atomically
 from graphdam.gates import DAMGate, gates_of
 from graphdam.nn import Encoder
-from graphdam.objectives import Objective, PreparedGraph, prepare_graph, score_prefixes
+from graphdam.objectives import embeddings_alike, prepare_graph, score_prefixes
 from graphdam.report import (
     HistoryLine,
     Latency,
@@ -149,32 +148,14 @@ def run(
         latency = _latency(settings, graph.at_split(best.seed), compact)
         record = _record(settings, graph, results, best.seed, latency, device, threads, command)
         if settings.learns_embedding and len(settings.seeds) > 1:
-            models = [folder.seed_folder(seed) for seed in settings.seeds]
-            record = record.model_copy(update={"stability": embeddings_alike(models, graph)})
+            models = [Encoder.from_pretrained(folder.seed_folder(seed)) for seed in settings.seeds]
+            alike = embeddings_alike([model.to(device) for model in models], graph)
+            record = record.model_copy(update={"stability": alike})
     compact.save_pretrained(folder.model)
     draw_run(record, read_history(folder.history), folder.path)
     write_record(record, folder.path)
     folder.remove_checkpoint()
     return record
-
-
-@torch.no_grad()
-def embeddings_alike(models: Sequence[Path], graph: Graph) -> float:
-    """How alike the embeddings are that several models make of one graph: `stability`.
-
-    Args:
-        models: folders that `Encoder.save_pretrained` wrote, two or more.
-        graph: what they embed, the whole of it.
-
-    Raises:
-        DataError: a model's embedding is the same for all nodes.
-    """
-    embeddings = []
-    for model in models:
-        encoder = Encoder.from_pretrained(model).to(graph.y.device)
-        prepared = prepare_graph(encoder, graph)
-        embeddings.append(encoder.embed(prepared.x, prepared.adjacency))
-    return stability(embeddings)
 
 
 def _refuse_unbuildable(settings: Settings, graph: Graph) -> None:
@@ -221,7 +202,7 @@ def _run_seed(
         )
     wide = None
     if fit.teacher is not None and fit.teacher_chosen is not None:
-        val, test = _results(objective, fit.teacher, prepared)
+        val, test = objective.results(objective.quiet_outputs(fit.teacher, prepared), prepared)
         wide = WideResult(
             widths=fit.teacher.widths,
             val=val[objective.metric],
@@ -230,7 +211,7 @@ def _run_seed(
             parameters=num_parameters(fit.teacher),
             multiply_adds=fit.teacher.multiply_adds(*inputs),
         )
-    val, test = _results(objective, compact, prepared)
+    val, test = objective.results(objective.quiet_outputs(compact, prepared), prepared)
     result = SeedResult(
         seed=seed,
         metric=objective.metric,
@@ -258,15 +239,6 @@ def _run_seed(
     write_atomically(done, result.model_dump_json(indent=1) + "\n")
     checkpoint.unlink(missing_ok=True)
     return result
-
-
-def _results(
-    objective: Objective, encoder: Encoder, prepared: PreparedGraph
-) -> list[dict[str, float]]:
-    """What an encoder scores on validation and on test; with test, what else its outputs say."""
-    outputs = objective.quiet_outputs(encoder, prepared)
-    val, test = objective.score_outputs(outputs, prepared, "val", "test")
-    return [val, test | objective.views(outputs, prepared)]
 
 
 def _read_seed_result(path: Path) -> SeedResult:

@@ -50,8 +50,7 @@ def reduce_run(run: Path, reduction: Reduction, *, data_root: Path | None = None
         outputs = objective.quiet_outputs(encoder, prepared)
     else:
         outputs = _cut_outputs(loaded, objective, prepared, reduction)
-    val, test = objective.score_outputs(outputs, prepared, "val", "test")
-    test |= objective.views(outputs, prepared)
+    val, test = objective.results(outputs, prepared)
     metric = objective.metric
     changes: dict[str, Any] = {
         "reduction": reduction,
@@ -63,7 +62,6 @@ def reduce_run(run: Path, reduction: Reduction, *, data_root: Path | None = None
         "multiply_adds": [encoder.multiply_adds(prepared.x, prepared.adjacency)],
         "latency": None,
         "prefixes": None,
-        "stability": None,
     }
     return RunRecord.model_validate({**dict(record), **changes})
 

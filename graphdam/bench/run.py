@@ -16,7 +16,8 @@ from graphdam.bench.workers import outcomes_of
 from graphdam.data import load_graph
 from graphdam.errors import GraphDamError
 from graphdam.files import write_atomically
-from graphdam.pipeline import embeddings_alike
+from graphdam.nn import Encoder
+from graphdam.objectives import embeddings_alike
 from graphdam.report import (
     BenchFolder,
     BenchPlan,
@@ -139,7 +140,7 @@ def _merge(
     folder.error(cell.name).unlink(missing_ok=True)
     try:
         record = merge_records(there, command=planned.command)
-        if cell.reduction is None and len(there) > 1 and cell.resolve([0]).learns_embedding:
+        if record.reduction is None and record.learns_embedding and len(there) > 1:
             record = _with_stability(cell, record, folder, data_root)
     except GraphDamError as error:
         write_atomically(folder.error(cell.name), f"{error}\n")
@@ -157,6 +158,7 @@ def _with_stability(
         known = read_record(file)
         if known.model_copy(update={"stability": None}) == record:
             return known
-    models = [RunFolder(folder.run(cell.name, seed)).model for seed in record.seeds]
+    folders = [RunFolder(folder.run(cell.name, seed)).model for seed in record.seeds]
+    models = [Encoder.from_pretrained(model) for model in folders]
     graph = load_graph(record.dataset, split=record.split, data_root=data_root)
     return record.model_copy(update={"stability": embeddings_alike(models, graph)})

@@ -1,5 +1,6 @@
 """What an encoder is trained to do."""
 
+from graphdam.objectives.alike import embeddings_alike
 from graphdam.objectives.embedding import EmbeddingObjective
 from graphdam.objectives.infomax import DeepGraphInfomax
 from graphdam.objectives.links import LinkReconstruction
@@ -19,6 +20,7 @@ __all__ = [
     "Objective",
     "PrefixScore",
     "PreparedGraph",
+    "embeddings_alike",
     "prepare_graph",
     "score_prefixes",
 ]

@@ -104,11 +104,11 @@ class EmbeddingObjective(Objective):
             }
         return [found[each] for each in splits]
 
-    def views(self, outputs: Tensor, prepared: PreparedGraph) -> dict[str, float]:
-        return cluster_views(outputs, prepared.graph, normalize=self.normalization)
+    def further(self, outputs: Tensor, prepared: PreparedGraph) -> dict[str, float]:
+        return cluster_scores(outputs, prepared.graph, normalize=self.normalization)
 
 
-def cluster_views(
+def cluster_scores(
     z: Tensor, graph: Graph, *, normalize: Normalization = "standardize"
 ) -> dict[str, float]:
     """How far the clusters of an embedding are the classes of its nodes: `clustering_nmi`."""

@@ -13,7 +13,7 @@ from graphdam.data.graph import SplitName
 from graphdam.evaluation.link_split import FreePairs, HeldOut, LinkSplit
 from graphdam.evaluation.links import link_scores
 from graphdam.nn import Encoder
-from graphdam.objectives.embedding import cluster_views
+from graphdam.objectives.embedding import cluster_scores
 from graphdam.objectives.objective import Evaluation, Objective, PreparedGraph
 
 FIRST_LOG_DEVIATION = -2.0
@@ -151,8 +151,8 @@ class LinkReconstruction(Objective):
         found = [link_scores(outputs, *self._held_out(split)) for split in splits]
         return [{"auc": each.auc, "average_precision": each.average_precision} for each in found]
 
-    def views(self, outputs: Tensor, prepared: PreparedGraph) -> dict[str, float]:
-        return cluster_views(outputs, prepared.graph)
+    def further(self, outputs: Tensor, prepared: PreparedGraph) -> dict[str, float]:
+        return cluster_scores(outputs, prepared.graph)
 
     def num_scored(self, prepared: PreparedGraph, split: SplitName) -> int:
         return sum(pairs.size(1) for pairs in self._held_out(split))

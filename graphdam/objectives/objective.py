@@ -130,10 +130,17 @@ class Objective(nn.Module, ABC):
         """The scores of outputs that were made in evaluation mode, `metric` first, a part each."""
         return [{self.metric: self.evaluate(outputs, prepared, each).score} for each in splits]
 
-    def views(self, outputs: Tensor, prepared: PreparedGraph) -> dict[str, float]:
+    def further(self, outputs: Tensor, prepared: PreparedGraph) -> dict[str, float]:
         """What else the outputs say about all nodes, by name; nothing by default."""
         del outputs, prepared
         return {}
+
+    def results(
+        self, outputs: Tensor, prepared: PreparedGraph
+    ) -> tuple[dict[str, float], dict[str, float]]:
+        """What a record tells of outputs: scores on validation; on test, with `further`."""
+        val, test = self.score_outputs(outputs, prepared, "val", "test")
+        return val, test | self.further(outputs, prepared)
 
     @torch.no_grad()
     def quiet_outputs(self, encoder: Encoder, prepared: PreparedGraph) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -15,13 +16,43 @@ from graphdam.objectives.embedding import EmbeddingObjective
 from graphdam.objectives.objective import PreparedGraph
 
 
-class _Cosine(EmbeddingObjective):
-    """An objective that compares embeddings by their cosine, which knows no length."""
+class _TwoViews(EmbeddingObjective):
+    """An objective that compares two views of a graph by a cosine, which knows no length.
+
+    Args:
+        graph: labels and splits.
+        edge_dropout: share of the edges that the first and the second view lack.
+        feature_masking: share of the features that they lack.
+        options: what else a subclass takes.
+    """
 
     normalization = "l2"
 
+    def __init__(
+        self,
+        graph: Graph,
+        *,
+        edge_dropout: tuple[float, float],
+        feature_masking: tuple[float, float],
+        **options: Any,
+    ) -> None:
+        super().__init__(
+            graph, edge_dropout=edge_dropout, feature_masking=feature_masking, **options
+        )
+        self.drops = tuple(zip(edge_dropout, feature_masking, strict=True))
 
-class Grace(_Cosine):
+    def drawn_views(self, encoder: Encoder, prepared: PreparedGraph) -> list[tuple[Any, Any]]:
+        """What an encoder reads of both views, drawn afresh."""
+        return [
+            (
+                without_features(prepared.x, features),
+                without_edges(encoder, prepared.graph, edges),
+            )
+            for edges, features in self.drops
+        ]
+
+
+class Grace(_TwoViews):
     r"""`"Deep Graph Contrastive Representation Learning" (GRACE)
     <https://arxiv.org/abs/2006.04131>`_.
 
@@ -67,7 +98,6 @@ class Grace(_Cosine):
             projection_channels=projection_channels,
             num_contrasted=num_contrasted,
         )
-        self.drops = tuple(zip(edge_dropout, feature_masking, strict=True))
         self.temperature = temperature
         self.num_contrasted = num_contrasted
         self.projection = nn.Sequential(
@@ -79,8 +109,8 @@ class Grace(_Cosine):
     def loss(self, encoder: Encoder, prepared: PreparedGraph, outputs: Tensor) -> Tensor:
         nodes = torch.randperm(outputs.size(0), device=outputs.device)[: self.num_contrasted]
         first, second = (
-            F.normalize(self.projection(encoder(*_view(encoder, prepared, *drops))[nodes]))
-            for drops in self.drops
+            F.normalize(self.projection(encoder(*view)[nodes]))
+            for view in self.drawn_views(encoder, prepared)
         )
         return (self._contrast(first, second) + self._contrast(second, first)) / 2
 
@@ -91,7 +121,7 @@ class Grace(_Cosine):
         return (total - between.diagonal()).mean()
 
 
-class Bootstrap(_Cosine):
+class Bootstrap(_TwoViews):
     r"""`"Large-Scale Representation Learning on Graphs via Bootstrapping" (BGRL)
     <https://arxiv.org/abs/2102.06514>`_.
 
@@ -134,7 +164,6 @@ class Bootstrap(_Cosine):
             momentum=momentum,
             predictor_channels=predictor_channels,
         )
-        self.drops = tuple(zip(edge_dropout, feature_masking, strict=True))
         self.momentum = momentum
         self.target = copy.deepcopy(encoder).requires_grad_(False)
         self.predictor = nn.Sequential(
@@ -145,7 +174,7 @@ class Bootstrap(_Cosine):
 
     def loss(self, encoder: Encoder, prepared: PreparedGraph, outputs: Tensor) -> Tensor:
         del outputs
-        views = [_view(encoder, prepared, *drops) for drops in self.drops]
+        views = self.drawn_views(encoder, prepared)
         online = [self.predictor(encoder(*view)) for view in views]
         with torch.no_grad():
             target = [self.target(*view) for view in views]
@@ -163,13 +192,3 @@ class Bootstrap(_Cosine):
                 value.lerp_(online[name], 1 - self.momentum)
             else:
                 value.copy_(online[name])
-
-
-def _view(
-    encoder: Encoder, prepared: PreparedGraph, edges: float, features: float
-) -> tuple[object, object]:
-    """What an encoder reads of a graph that lacks these shares of its edges and features."""
-    return (
-        without_features(prepared.x, features),
-        without_edges(encoder, prepared.graph, edges),
-    )

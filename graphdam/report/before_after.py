@@ -11,6 +11,7 @@ from graphdam.report.numbers import (
     human,
     metric_text,
     milliseconds,
+    part_of,
     percent,
     points,
     ratio,
@@ -44,7 +45,7 @@ def before_after(record: RunRecord) -> TextTable:
 def run_title(record: RunRecord) -> str:
     """What a run was about, in a line."""
     about = [record.dataset, record.model]
-    if record.objective != "node-classification":
+    if record.learns_embedding:
         about.append(record.objective)
     return " · ".join([*about, record.recipe, f"{record.split} split"])
 
@@ -90,7 +91,7 @@ def _compared(record: RunRecord, wide: WideReference) -> tuple[tuple[str, ...], 
         )
     rows.append(_score_row("test", wide.test, record.test))
     rows += [
-        _score_row(_part_of(name), wide.further[name], scores)
+        _score_row(part_of(name), wide.further[name], scores)
         for name, scores in record.further.items()
         if name in wide.further
     ]
@@ -111,7 +112,7 @@ def _alone(record: RunRecord) -> tuple[tuple[str, ...], ...]:
         rows.append((_latency_label(record.latency), milliseconds(record.latency.compact_ms)))
     rows.append((_score_label("test", record.test), percent(record.test)))
     rows += [
-        (_score_label(_part_of(name), scores), percent(scores))
+        (_score_label(part_of(name), scores), percent(scores))
         for name, scores in record.further.items()
     ]
     rows.append((_score_label("val.", record.val), percent(record.val)))
@@ -129,7 +130,7 @@ def _score_row(split: str, wide: Scores, compact: Scores) -> tuple[str, str, str
 
 
 def _widths_label(record: RunRecord) -> str:
-    if record.objective != "node-classification":
+    if record.learns_embedding:
         several = len(record.start_widths) > 1
         return "widths (embedding last)" if several else "width of the embedding"
     return "hidden width" if len(record.start_widths) <= 1 else "hidden widths"
@@ -141,13 +142,8 @@ def _latency_label(latency: Latency) -> str:
 
 def _score_label(split: str, scores: Scores) -> str:
     seeds = len(scores.values)
-    name = f"{split} {metric_text(scores.metric)}".lstrip()
+    name = f"{split} {metric_text(scores.metric)}".strip()
     return f"{name} (%{f', {seeds} seeds' if seeds > 1 else ''})"
-
-
-def _part_of(score: str) -> str:
-    """The part that a further score is about; clusters are those of all nodes."""
-    return "" if score == "nmi" else "test"
 
 
 def _data(record: RunRecord) -> tuple[tuple[Value, ...], ...]:
@@ -178,15 +174,15 @@ def _data(record: RunRecord) -> tuple[tuple[Value, ...], ...]:
     if latency is not None:
         rows.append(("latency_ms", latency.wide_ms, latency.compact_ms, latency.ratio, None))
     scores = [
-        ("test_", record.test, None if wide is None else wide.test),
-        ("val_", record.val, None if wide is None else wide.val),
+        ("test", record.test, None if wide is None else wide.test),
+        ("val", record.val, None if wide is None else wide.val),
     ]
     scores += [
-        ("test_" if _part_of(name) else "", own, None if wide is None else wide.further.get(name))
+        (part_of(name), own, None if wide is None else wide.further.get(name))
         for name, own in record.further.items()
     ]
     for part, own, other in scores:
         before = None if other is None else other.mean
         difference = None if before is None else own.mean - before
-        rows.append((f"{part}{own.metric}", before, own.mean, None, difference))
+        rows.append((f"{part}_{own.metric}".strip("_"), before, own.mean, None, difference))
     return tuple(rows)

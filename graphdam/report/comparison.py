@@ -12,6 +12,7 @@ from graphdam.report.numbers import (
     MISSING,
     metric_text,
     p_value,
+    part_of,
     percent,
     points,
     ratio,
@@ -108,7 +109,7 @@ def comparison(records: Sequence[RunRecord]) -> TextTable:
         "multiply-adds",
         "latency ratio (×)",
         f"test {metric} (%)",
-        *(f"{'' if name == 'nmi' else 'test '}{metric_text(name)} (%)" for name in further),
+        *(f"{part_of(name)} {metric_text(name)} (%)".strip() for name in further),
         *(("alike over seeds (CKA)",) if tells_stability else ()),
         "difference to wide (points)",
         "seeds",
@@ -154,7 +155,11 @@ def comparison(records: Sequence[RunRecord]) -> TextTable:
         rows=tuple(rows),
         data_columns=(
             *_DATA_COLUMNS,
-            *(f"test_{name}_{part}" for name in further for part in ("mean", "std")),
+            *(
+                f"{part_of(name)}_{name}_{value}".strip("_")
+                for name in further
+                for value in ("mean", "std")
+            ),
             *(("stability",) if tells_stability else ()),
         ),
         data=tuple(data),

@@ -119,6 +119,15 @@ def points(difference: float) -> str:
     return f"+{text}" if difference > 0 else f"−{text}"
 
 
+def part_of(further: str) -> str:
+    """The part of the split that a further score is about, "" for all nodes.
+
+    >>> part_of("macro_f1"), part_of("nmi")
+    ('test', '')
+    """
+    return "" if further == "nmi" else "test"
+
+
 def milliseconds(value: float) -> str:
     """A time with two digits, three from 100 ms on.
 

@@ -127,6 +127,11 @@ class RunRecord(Frozen):
     versions: dict[str, str]
     notes: list[str] = Field(default_factory=list)
 
+    @property
+    def learns_embedding(self) -> bool:
+        """Whether the encoder's output is an embedding, whose width is the last one."""
+        return self.objective != "node-classification"
+
     @field_validator("created")
     @classmethod
     def _created_is_a_date(cls, created: str) -> str:

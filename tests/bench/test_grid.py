@@ -62,6 +62,12 @@ def test_only_takes_the_cells_that_fit() -> None:
     assert [cell.name for cell in bench.cells] == ["cora-gcn-wide", "cora-gcn-wide-relu"]
     with pytest.raises(SettingsError, match=r"Unknown cell 'coral-\*'.* A pattern may hold \*"):
         bench.only("coral-*")
+    with pytest.raises(SettingsError) as error:
+        find_bench("planetoid").only("cora-gcn-target-5")
+    assert str(error.value) == (
+        "Unknown cell 'cora-gcn-target-5': did you mean 'cora-gcn-target-8'? graphdam bench "
+        "planetoid --list shows all 90. A pattern may hold * and ?."
+    )
 
 
 def test_commands_name_seeds_that_are_no_range() -> None:

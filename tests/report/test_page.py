@@ -143,6 +143,7 @@ def test_clusters_and_stability_have_columns_where_they_are_told() -> None:
         assert sorted(row[at] for row in table.rows) == sorted(cells)
     data = table.data_columns.index("stability")
     assert {row[data] for row in table.data} == {0.875, None}
+    assert table.data_columns[-3:] == ("nmi_mean", "nmi_std", "stability")
     assert "alike over seeds (CKA)" not in comparison([EXAMPLE]).columns
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 import torch
-from threadpoolctl import threadpool_info
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from graphdam.data import Graph
 from graphdam.errors import SettingsError
@@ -19,9 +19,10 @@ MakeSettings = Callable[..., Settings]
 @pytest.fixture(autouse=True)
 def two_threads() -> Iterator[None]:
     before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(before)
+    with threadpool_limits(2):
+        torch.set_num_threads(2)
+        yield
+        torch.set_num_threads(before)
 
 
 def test_small_graphs_get_one_thread_and_the_number_comes_back(
@@ -31,6 +32,7 @@ def test_small_graphs_get_one_thread_and_the_number_comes_back(
         assert threads == torch.get_num_threads() == 1
         assert {library["num_threads"] for library in threadpool_info()} == {1}
     assert torch.get_num_threads() == 2
+    assert {library["num_threads"] for library in threadpool_info()} == {2}
 
 
 def test_large_graphs_keep_all_threads(

@@ -60,7 +60,10 @@ def draw_frontier(
     for record in points:
         panels.setdefault(setting_of(record), []).append(record)
     methods = [name for _, name in sorted({(_rank(r), line_name(r)) for r in points})]
-    named = {record.objective for record in points} != {"node-classification"}
+    named = any(record.learns_embedding for record in points)
+    cost, count = _width, _count_in_widths
+    if against == "multiply-adds":
+        cost, count = _multiply_adds, _count_in_multiply_adds
     columns = min(len(panels), _COLUMNS)
     rows = -(-len(panels) // columns)
 
@@ -73,14 +76,11 @@ def draw_frontier(
                 continue
             members = list(panels.values())[at]
             _draw_band(axes, members)
-            if against == "width":
-                _draw_methods(axes, members, methods, _width)
-                _count_in_widths(axes, members)
-            else:
+            if against == "multiply-adds":
                 _draw_front(axes, members)
-                _draw_methods(axes, members, methods, _multiply_adds)
-                _count_in_multiply_adds(axes, members)
-            _end_below(axes, members, _width if against == "width" else _multiply_adds)
+            _draw_methods(axes, members, methods, cost)
+            count(axes, members)
+            _end_below(axes, members, cost)
             _span_at_least(axes, 2.0)
             first = members[0]
             title = f"{display_name(first.dataset)}, {display_name(first.model)}"
@@ -223,7 +223,7 @@ def _count_in_widths(axes: Axes, records: Sequence[RunRecord]) -> None:
     low, high = _limits([_width(record) for record in records])
     log2_axis(axes, "x", low=low, high=high)
     layers = max(len(record.start_widths) for record in records)
-    if _learns_embedding(records[0]):
+    if records[0].learns_embedding:
         axes.set_xlabel("dimensions of the embedding")
     else:
         axes.set_xlabel("hidden width" if layers == 1 else "hidden width (mean over layers)")
@@ -239,13 +239,9 @@ def _multiply_adds(record: RunRecord) -> float:
     return fmean(record.multiply_adds)
 
 
-def _learns_embedding(record: RunRecord) -> bool:
-    return record.objective != "node-classification"
-
-
 def _width(record: RunRecord) -> float:
     if record.reduction is not None and not record.reduction.cuts_encoder:
         return float(record.reduction.width)
-    layers = slice(-1, None) if _learns_embedding(record) else slice(None)
+    layers = slice(-1, None) if record.learns_embedding else slice(None)
     logs = [math.log2(width) for widths in record.widths for width in widths[layers]]
     return float(2 ** fmean(logs))
