@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -16,6 +17,25 @@ from graphdam.data.dropout import drop
 NARROW = 24
 """Columns from which on a weighted sum of rows beats torch's CSR product on CPU."""
 
+TILE_ROWS = 512
+"""Rows of a tall matrix in a tile: so many of a wide gradient stay in a core's cache."""
+
+TILED_FROM = 2**22
+"""Entries of a gradient from which on it no longer stays in the cache that all cores share."""
+
+TILE_ENTRIES = 16
+"""Entries of a tile for each row of the product, below which adding tiles up costs more."""
+
+
+class _Tile(NamedTuple):
+    """Some rows of a matrix, transposed: the entries by column, and where they stand in `value`."""
+
+    start: int
+    stop: int
+    pointer: Tensor
+    column: Tensor
+    order: Tensor
+
 
 class CSRMatrix:
     r"""A constant sparse matrix :math:`S` [M, N] for products :math:`S H` with dense `H` [N, C].
@@ -24,7 +44,8 @@ class CSRMatrix:
     :math:`\partial L / \partial H = S^\top \, \partial L / \partial (S H)` needs: both are made
     once, where `torch.sparse` transposes at every backward step. The product of a wide `H` runs as
     an `embedding_bag` (a weighted sum of rows), that of a narrow one as the CSR product of torch:
-    each is the faster there on CPU (`benchmarks/speed.py` times both).
+    each is the faster there on CPU (`benchmarks/speed.py` times both). A large gradient is read in
+    tiles of rows, each while it lies in the cache.
 
     The entries themselves get no gradient: this is for features and adjacency matrices.
 
@@ -40,12 +61,17 @@ class CSRMatrix:
         value: Tensor,
         shape: tuple[int, int],
         transposed: tuple[Tensor, Tensor, Tensor],
+        tiles: list[_Tile] | None = None,
     ) -> None:
         self.row_pointer, self.column, self.value = row_pointer, column, value
         self.shape = shape
         # row pointer and column of the transpose, and where each of its entries stands in `value`
         self.transposed = transposed
+        # made when first needed, and shared by all that differ in their values only
+        self._tiles: list[_Tile] = [] if tiles is None else tiles
         self._value_transposed: Tensor | None = None
+        # what this one's rows are the reordered rows of, and where each of those has gone
+        self._before: tuple[CSRMatrix, Tensor] | None = None
         self._row: Tensor | None = None
 
     @classmethod
@@ -130,7 +156,9 @@ class CSRMatrix:
 
     def with_values(self, value: Tensor) -> CSRMatrix:
         """The same positions with other entries."""
-        return CSRMatrix(self.row_pointer, self.column, value, self.shape, self.transposed)
+        return CSRMatrix(
+            self.row_pointer, self.column, value, self.shape, self.transposed, self._tiles
+        )
 
     def dropout(self, p: float, *, training: bool) -> CSRMatrix:
         """Each stored entry set to zero with probability `p`, the others divided by 1 − p.
@@ -151,13 +179,15 @@ class CSRMatrix:
         new_row[order] = torch.arange(order.numel(), device=self.device)
         new_entry[entry] = torch.arange(entry.numel(), device=self.device)
         by_column, row, position = self.transposed
-        return CSRMatrix(
+        reordered = CSRMatrix(
             pointer.to(self.row_pointer.dtype),
             self.column[entry],
             self.value[entry],
             self.shape,
             (by_column, new_row[row.long()].to(row.dtype), new_entry[position]),
         )
+        reordered._before = self, new_row
+        return reordered
 
     def rows(self, index: Tensor) -> Tensor:
         """The chosen rows, dense: [len(index), N]."""
@@ -182,11 +212,42 @@ class CSRMatrix:
         return _multiply(self.row_pointer, self.column, self.value, self.shape, other)
 
     def _transposed_times(self, other: Tensor) -> Tensor:
+        if self._is_tiled(other.size(1)):
+            return self._transposed_times_by_tiles(other)
         pointer, column, order = self.transposed
         if self._value_transposed is None:
             self._value_transposed = self.value[order]
         shape = (self.shape[1], self.shape[0])
         return _multiply(pointer, column, self._value_transposed, shape, other)
+
+    def _is_tiled(self, channels: int) -> bool:
+        """Whether reading a gradient tile by tile is worth adding the tiles up, on CPU."""
+        sums = self.shape[1] * (self.shape[0] // TILE_ROWS)
+        large = self.shape[0] * channels >= TILED_FROM and self.num_entries >= TILE_ENTRIES * sums
+        return large and channels >= NARROW and self.device.type == "cpu"
+
+    def _transposed_times_by_tiles(self, other: Tensor) -> Tensor:
+        """The sum over tiles of some rows of what their transposes times `other` are."""
+        if self._before is not None:
+            original, place = self._before
+            return original._transposed_times(other[place])
+        if not self._tiles:
+            self._tiles += self._cut_tiles()
+        out = other.new_zeros(self.shape[1], other.size(1))
+        for tile in self._tiles:
+            shape, value = (self.shape[1], tile.stop - tile.start), self.value[tile.order]
+            part = other[tile.start : tile.stop]
+            out += _multiply(tile.pointer, tile.column, value, shape, part)
+        return out
+
+    def _cut_tiles(self) -> Iterator[_Tile]:
+        row, column = self.row_of_entry(), self.column.long()
+        for start in range(0, self.shape[0], TILE_ROWS):
+            stop = min(start + TILE_ROWS, self.shape[0])
+            first, last = int(self.row_pointer[start]), int(self.row_pointer[stop])
+            order = first + torch.argsort(column[first:last], stable=True)
+            pointer = _pointer(column[order], self.shape[1]).to(self.column.dtype)
+            yield _Tile(start, stop, pointer, (row[order] - start).to(self.column.dtype), order)
 
 
 class _Product(torch.autograd.Function):

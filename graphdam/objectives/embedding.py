@@ -61,13 +61,13 @@ class EmbeddingObjective(Objective):
         return missed_variance(outputs, taught)
 
     def uninformed(self, taught: Tensor) -> Tensor:
-        return taught.mean(0, keepdim=True).expand_as(taught)
+        return taught.new_zeros(len(taught), 1)
 
     @torch.no_grad()
     def evaluate(self, outputs: Tensor, prepared: PreparedGraph, split: SplitName) -> Evaluation:
         graph = prepared.graph
         mask = graph.mask(split)
-        scores, y = ridge_scores(outputs, graph.y, graph.mask("train"))[mask], graph.y[mask]
+        scores, y = ridge_scores(outputs, graph.y, graph.mask("train"), mask), graph.y[mask]
         if graph.task == "multilabel":
             return Evaluation(mean_roc_auc(scores, y), float(F.mse_loss(scores, y.to(scores))))
         loss = float(F.mse_loss(scores, F.one_hot(y, scores.size(1)).to(scores)))
@@ -141,11 +141,16 @@ def missed_variance(z: Tensor, taught: Tensor) -> Tensor:
     >>> float(missed_variance(torch.ones(3, 1), taught))
     1.0
     """
-    z, taught = z - z.mean(0), taught - taught.mean(0)
+    z = z - z.mean(0)
+    gram, shared = z.t() @ z, z.t() @ taught  # centred too, since the columns of Z sum to 0
+    limits = torch.finfo(gram.dtype)
     with torch.no_grad():
-        gram = z.t() @ z
-        gram.diagonal().add_(RIDGE * gram.diagonal().mean() + torch.finfo(gram.dtype).tiny)
-        decoder = torch.linalg.solve(gram, z.t() @ taught)
-        variance = taught.square().sum().clamp(min=torch.finfo(gram.dtype).tiny)
-    missed: Tensor = (z @ decoder - taught).square().sum() / variance
+        ridge = RIDGE * gram.diagonal().mean() + limits.tiny
+        decoder = torch.linalg.solve(gram + ridge * torch.eye(len(gram)).to(gram), shared)
+        size = torch.linalg.vector_norm(taught).square()
+        variance = size - len(taught) * taught.mean(0).square().sum()
+        variance = variance.clamp(min=float(limits.eps * size + limits.tiny))
+    # ‖ZA − T‖², multiplied out: nothing as large as T is made on the way
+    explained = 2 * (shared * decoder).sum() - (gram * (decoder @ decoder.t())).sum()
+    missed: Tensor = 1 - explained / variance
     return missed

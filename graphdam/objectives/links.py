@@ -135,7 +135,8 @@ class LinkReconstruction(Objective):
         return missed_by_rotation(outputs, taught)
 
     def uninformed(self, taught: Tensor) -> Tensor:
-        return taught.mean(0, keepdim=True).expand_as(taught)
+        # the mean row, turned into one column
+        return taught.mean(0).norm().expand(len(taught), 1)
 
     @torch.no_grad()
     def evaluate(self, outputs: Tensor, prepared: PreparedGraph, split: SplitName) -> Evaluation:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 SMOOTHING = 0.9
@@ -20,7 +21,8 @@ class Brake:
     the teacher from itself, :math:`d_t`: the difference that the graph does not care about. The
     other is what the teacher's predictions tell about the nodes at all, :math:`d_0`, the distance
     of the best answer that is the same for every node: a teacher that dropout drowns would allow
-    everything. (A teacher that nothing disturbs has the second limit only.) Where validation says
+    everything. (Of a teacher that nothing disturbs, :math:`d_t` is the least :math:`d_s` so far: what
+    the student misses before it is narrow.) Where validation says
     so beyond doubt, the student is too far away as well: when its score lies v standard errors
     below the teacher's. Many labels tell so early, few hardly ever. With
 
@@ -56,6 +58,7 @@ class Brake:
         self.errors = errors
         self.relief = relief
         self.gap_of_student: float | None = None
+        self.least_gap = math.inf
         self.gap_of_teacher: float | None = None
         self.information: float | None = None
         self.shortfall: float | None = None
@@ -67,9 +70,8 @@ class Brake:
         """What λ is multiplied by: from 1 to −1; 1 before the first look and without a teacher."""
         if self.gap_of_student is None or self.information is None:
             return 1.0
-        limit = self.loss * self.information
-        if self.gap_of_teacher is not None:
-            limit = min(self.tolerance * self.gap_of_teacher, limit)
+        spread = self.least_gap if self.gap_of_teacher is None else self.gap_of_teacher
+        limit = min(self.tolerance * spread, self.loss * self.information)
         if self.gap_of_student >= 2 * limit:
             return -1.0
         ratio = max(self.gap_of_student / limit, (self.shortfall or 0.0) / self.errors)
@@ -107,6 +109,7 @@ class Brake:
             shortfall: by how many standard errors validation puts the student below it.
         """
         self.gap_of_student = smoothed(self.gap_of_student, gap_of_student)
+        self.least_gap = min(self.least_gap, self.gap_of_student)
         if gap_of_teacher is not None:
             self.gap_of_teacher = smoothed(self.gap_of_teacher, gap_of_teacher)
         self.information = smoothed(self.information, information)
@@ -127,6 +130,7 @@ class Brake:
         """What a checkpoint must hold of it."""
         return {
             "gap_of_student": self.gap_of_student,
+            "least_gap": self.least_gap if self.gap_of_student is not None else None,
             "gap_of_teacher": self.gap_of_teacher,
             "information": self.information,
             "shortfall": self.shortfall,
@@ -136,6 +140,7 @@ class Brake:
 
     def restore(self, values: dict[str, Any]) -> None:
         self.gap_of_student = values["gap_of_student"]
+        self.least_gap = math.inf if values["least_gap"] is None else values["least_gap"]
         self.gap_of_teacher = values["gap_of_teacher"]
         self.information = values["information"]
         self.shortfall = values["shortfall"]

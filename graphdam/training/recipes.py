@@ -105,6 +105,7 @@ _LINKS: dict[str, Any] = {
     "embedding_channels": 128,
     "epochs": 300,
     "brake_loss": 0.6,
+    "brake_tolerance": 1e9,
     "brake_errors": 1e9,  # a student that closes lags behind, and catches up at its final width
 }
 
@@ -127,18 +128,33 @@ OBJECTIVES: dict[str, Recipe] = {
 }
 """What an objective learns well with, under any recipe."""
 
-_STUDENT_OF_EMBEDDING: dict[str, Any] = {
+_STUDENT: dict[str, Any] = {
     "task_weight": 0.0,
     "gated_weight_decay": 0.0,
     "gated_lr": 0.005,
     "teacher_rests": True,
     "decay_relief": 0.0,
 }
-"""How a gated model learns an embedding from its teacher."""
+
+_STUDENT_TO_PROBE: dict[str, Any] = {
+    **_STUDENT,
+    "gate_end": 0.8,  # contrasts learn slowly, and the teacher learns as long as the width moves
+    "keeps_nearest": True,
+    "fallback_margin": 0.04,  # a probe's choice among 500 labels is noise of half as much
+}
+
+STUDENTS: dict[str, dict[str, Any]] = {
+    "node-classification": {},
+    "dgi": _STUDENT_TO_PROBE,
+    "grace": {**_STUDENT_TO_PROBE, "brake_tolerance": 1.6},
+    "bgrl": _STUDENT_TO_PROBE,
+    "gae": _STUDENT,
+    "vgae": _STUDENT,
+}
+"""How a gated model learns from its teacher what an objective asks for."""
 
 
 def defaults_of(recipe: str, objective: str) -> dict[str, Any]:
     """The settings of a recipe for an objective; what both set is the objective's, if not firm."""
-    student = {} if objective == "node-classification" else _STUDENT_OF_EMBEDDING
     chosen = RECIPES[recipe]
-    return {**student, **chosen.settings, **OBJECTIVES[objective].settings, **chosen.firm}
+    return {**STUDENTS[objective], **chosen.settings, **OBJECTIVES[objective].settings, **chosen.firm}

@@ -144,11 +144,17 @@ class Settings(BaseModel):
         description="The teacher ends at its best epoch when the width is final, and the gated "
         "model learns from that one; otherwise it learns on beside it.",
     )
+    keeps_nearest: bool = Field(
+        False,
+        description="Of the epochs at the final width the one nearest to the teacher is kept, not "
+        "the one that validation puts first.",
+    )
     brake_tolerance: float = Field(
         2.5,
         gt=0,
         description="How far the gated model may lie from its teacher before λ lets go, in units "
-        "of the teacher's own spread under dropout.",
+        "of the teacher's own spread under dropout; of its own least distance so far, where no "
+        "dropout disturbs the teacher.",
     )
     brake_loss: float = Field(
         0.25,

@@ -35,11 +35,20 @@ LEAST_ERROR = 0.002
 
 @dataclass(frozen=True)
 class Chosen:
-    """The epoch that validation chose, and what it scored there."""
+    """The epoch that is kept, what validation scored there and, if that decided, how far the
+    teacher was."""
 
     epoch: int
     score: float
     loss: float
+    distance: float | None = None
+
+    @property
+    def rank(self) -> tuple[float, float]:
+        """The higher, the better."""
+        if self.distance is not None:
+            return -self.distance, 0.0
+        return self.score, -self.loss
 
 
 @dataclass(frozen=True)
@@ -52,11 +61,17 @@ class Lesson:
 
 
 class Learner:
-    """An encoder with its optimiser and the parameters of its best validation epoch."""
+    """An encoder with its optimiser and the parameters of its best epoch.
+
+    Where nothing tells training from evaluation (`is_steady`), a look at the outputs after one step
+    is the forward pass of the next.
+    """
 
     def __init__(self, encoder: Encoder, settings: Settings, objective: Objective | None) -> None:
         self.encoder = encoder
         gated = bool(gates_of(encoder))
+        self.is_steady = not (gated or settings.disturbs_teacher or settings.norm)
+        self.ahead: Tensor | None = None
         self.weight_decay = settings.gated_weight_decay if gated else settings.weight_decay
         groups = parameter_groups(
             encoder,
@@ -71,6 +86,18 @@ class Learner:
         self.chosen: Chosen | None = None
         self.best: dict[str, Tensor] = {}
 
+    def outputs(self, objective: Objective, prepared: PreparedGraph) -> Tensor:
+        """In training mode, with gradient: what a step starts from."""
+        encoder, ahead, self.ahead = self.encoder.train(), self.ahead, None
+        return objective.outputs(encoder, prepared) if ahead is None else ahead
+
+    def quiet_outputs(self, objective: Objective, prepared: PreparedGraph) -> Tensor:
+        """In evaluation mode, without gradient."""
+        with torch.set_grad_enabled(self.is_steady):
+            outputs = objective.outputs(self.encoder.eval(), prepared)
+        self.ahead = outputs if self.is_steady else None
+        return outputs.detach()
+
     def step(self, loss: Tensor, *, decay: float = 1.0) -> None:
         """One step down the loss, with this share of the weight decay."""
         self.optimiser.param_groups[0]["weight_decay"] = decay * self.weight_decay
@@ -78,11 +105,15 @@ class Learner:
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimiser.step()
 
-    def consider(self, epoch: int, val: Evaluation) -> None:
-        """Keep this epoch's parameters if it scores higher, or as high at a lower loss."""
-        best = self.chosen
-        if best is None or (val.score, -val.loss) > (best.score, -best.loss):
-            self.chosen = Chosen(epoch, val.score, val.loss)
+    def consider(self, epoch: int, val: Evaluation, *, distance: float | None = None) -> None:
+        """Keep this epoch's parameters if it is better than those before.
+
+        It is if it scores higher, or as high at a lower loss; where a distance from the teacher is
+        given, if that is smaller.
+        """
+        now = Chosen(epoch, val.score, val.loss, distance)
+        if self.chosen is None or now.rank > self.chosen.rank:
+            self.chosen = now
             self.best = {
                 name: value.detach().clone() for name, value in self.encoder.state_dict().items()
             }
@@ -90,6 +121,7 @@ class Learner:
     def settle(self) -> Chosen:
         """Put the best epoch's parameters in place."""
         assert self.chosen is not None, "the last epoch is always eligible"
+        self.ahead = None
         self.encoder.load_state_dict(self.best)
         self.encoder.eval()
         return self.chosen
@@ -103,6 +135,7 @@ class Learner:
         }
 
     def restore(self, name: str, checkpoint: Checkpoint) -> None:
+        self.ahead = None
         self.encoder.load_state_dict(checkpoint.part(f"{name}/now"))
         restore_optimiser(self.optimiser, checkpoint.part(f"{name}/adam"))
         self.best = checkpoint.part(f"{name}/best")
@@ -183,7 +216,7 @@ class TrainingState:
     def _loss(self, lesson: Lesson | None) -> Tensor:
         """The task's loss and, beside a teacher, how far its outputs lie away."""
         objective, student, prepared = self.objective, self.student.encoder, self.prepared
-        outputs = objective.outputs(student, prepared)
+        outputs = self.student.outputs(objective, prepared)
         loss = outputs.new_zeros(())
         if self.task_weight > 0:
             loss = self.task_weight * objective.loss(student, prepared, outputs)
@@ -224,37 +257,37 @@ class TrainingState:
             return self._step_teacher(teacher)
         if self.resting is None:
             teacher.settle()
-            with torch.no_grad():
-                outputs = self.teacher_objective.outputs(teacher.encoder.eval(), self.prepared)
+            outputs = self.teacher_objective.quiet_outputs(teacher.encoder, self.prepared)
             val = self.teacher_objective.evaluate(outputs, self.prepared, "val")
             self.resting = Lesson(outputs, outputs, val.score)
         return self.resting
 
     def _step_teacher(self, teacher: Learner) -> Lesson:
         objective, prepared = self.teacher_objective, self.prepared
-        noisy = objective.outputs(teacher.encoder.train(), prepared)
+        noisy = teacher.outputs(objective, prepared)
         teacher.step(objective.loss(teacher.encoder, prepared, noisy))
         objective.after_step(teacher.encoder)
-        with torch.no_grad():
-            quiet = objective.outputs(teacher.encoder.eval(), prepared)
-            self._require_finite(float(quiet.sum()))
-            val = objective.evaluate(quiet, prepared, "val")
-            teacher.consider(self.epoch, val)
-            return Lesson(quiet, noisy.detach(), val.score)
+        quiet = teacher.quiet_outputs(objective, prepared)
+        self._require_finite(float(quiet.sum()))
+        val = objective.evaluate(quiet, prepared, "val")
+        teacher.consider(self.epoch, val)
+        return Lesson(quiet, noisy.detach(), val.score)
 
     @torch.no_grad()
     def _look(self, lesson: Lesson | None) -> tuple[Evaluation, Evaluation]:
         """Scores without dropout; the brake is told how far student and teacher lie apart."""
         objective, prepared = self.objective, self.prepared
-        outputs = objective.outputs(self.student.encoder.eval(), prepared)
+        outputs = self.student.quiet_outputs(objective, prepared)
         self._require_finite(float(outputs.sum()))
         val = objective.evaluate(outputs, prepared, "val")
         train = objective.evaluate(outputs, prepared, "train")
+        gap = None if lesson is None else float(objective.disagreement(outputs, lesson.outputs))
         if self.control.is_final(self.epoch):
-            self.student.consider(
-                self.epoch, val if self.prefixes is None else self._nested_score()
-            )
+            score = val if self.prefixes is None else self._nested_score()
+            distance = gap if self.settings.keeps_nearest else None
+            self.student.consider(self.epoch, score, distance=distance)
         if lesson is not None:
+            assert gap is not None
             taught = lesson.outputs
             constant = objective.uninformed(taught)
             spread = None
@@ -264,7 +297,7 @@ class TrainingState:
             if objective.evaluates_as_scored:
                 shortfall = (lesson.val - val.score) / self._error_of(lesson.val)
             self.control.brake.observe(
-                gap_of_student=float(objective.disagreement(outputs, taught)),
+                gap_of_student=gap,
                 gap_of_teacher=spread,
                 information=float(objective.disagreement(constant, taught)),
                 shortfall=shortfall,

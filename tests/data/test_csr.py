@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from graphdam.data import csr
 from graphdam.data.csr import CSRMatrix
 
 PRECISION = {torch.float64: 1e-12, torch.float32: 1e-5}
@@ -174,6 +175,38 @@ def test_reordered_rows_are_those_of_the_dense_matrix(
     assert torch.equal(again.row_pointer, matrix.row_pointer)
     for one, other in zip(again.transposed, matrix.transposed, strict=True):
         assert torch.equal(one, other)
+
+
+@pytest.fixture
+def tiny_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(csr, "TILE_ROWS", 3)
+    monkeypatch.setattr(csr, "TILED_FROM", 0)
+    monkeypatch.setattr(csr, "TILE_ENTRIES", 0)
+
+
+@pytest.mark.usefixtures("tiny_tiles")
+@pytest.mark.parametrize("rows", [1, 3, 11])
+@pytest.mark.parametrize("density", [0.0, 0.4])
+def test_a_gradient_read_in_tiles_is_the_dense_one(rows: int, density: float) -> None:
+    dense = _random(rows, 5, density, 0, torch.float64)
+    order = torch.randperm(rows, generator=torch.Generator().manual_seed(0))
+    gradient = _random(rows, csr.NARROW, 1.0, 1, torch.float64)
+    matrix = CSRMatrix.from_dense(dense)
+    doubled = matrix.with_values(2 * matrix.value)
+    cases = {
+        "as it is": (matrix, dense),
+        "reordered": (matrix.reordered(order), dense[order]),
+        "reordered twice": (matrix.reordered(order).reordered(order), dense[order][order]),
+        "new values": (doubled, 2 * dense),
+        "new values, reordered": (doubled.reordered(order), 2 * dense[order]),
+        "in single precision": (matrix.to(torch.float32), dense),
+    }
+    for sparse, expected in cases.values():
+        assert sparse._is_tiled(csr.NARROW)
+        h = torch.zeros(5, csr.NARROW, dtype=sparse.dtype, requires_grad=True)
+        (sparse @ h).backward(gradient.to(sparse.dtype))
+        assert h.grad is not None
+        torch.testing.assert_close(h.grad.double(), expected.t() @ gradient, rtol=1e-5, atol=1e-6)
 
 
 def test_a_transpose_left_in_the_old_order_would_be_noticed() -> None:
