@@ -132,21 +132,21 @@ _STUDENT: dict[str, Any] = {
     "task_weight": 0.0,
     "gated_weight_decay": 0.0,
     "gated_lr": 0.005,
-    "teacher_rests": True,
+    "teacher_end": 0.6,
     "decay_relief": 0.0,
 }
 
 _STUDENT_TO_PROBE: dict[str, Any] = {
     **_STUDENT,
-    "gate_end": 0.8,  # contrasts learn slowly, and the teacher learns as long as the width moves
+    "teacher_end": 0.8,
     "keeps_nearest": True,
     "fallback_margin": 0.04,  # a probe's choice among 500 labels is noise of half as much
 }
 
 STUDENTS: dict[str, dict[str, Any]] = {
     "node-classification": {},
-    "dgi": _STUDENT_TO_PROBE,
-    "grace": {**_STUDENT_TO_PROBE, "brake_tolerance": 1.6},
+    "dgi": {**_STUDENT_TO_PROBE, "brake_tolerance": 1.35},
+    "grace": {**_STUDENT_TO_PROBE, "brake_tolerance": 1.7},
     "bgrl": _STUDENT_TO_PROBE,
     "gae": _STUDENT,
     "vgae": _STUDENT,

@@ -139,15 +139,17 @@ class Settings(BaseModel):
     )
 
     teacher: bool = Field(True, description="Train a wide teacher in the same run.")
-    teacher_rests: bool = Field(
-        False,
-        description="The teacher ends at its best epoch when the width is final, and the gated "
-        "model learns from that one; otherwise it learns on beside it.",
+    teacher_end: float = Field(
+        1.0,
+        ge=0,
+        le=1,
+        description="Share of the epochs after which the teacher rests at its best one, and the "
+        "gated model learns from that; 1 lets it learn on to the end.",
     )
     keeps_nearest: bool = Field(
         False,
-        description="Of the epochs at the final width the one nearest to the teacher is kept, not "
-        "the one that validation puts first.",
+        description="Of the epochs at the final width the one nearest to the teacher is kept (once "
+        "it rests, if it does), not the one that validation puts first.",
     )
     brake_tolerance: float = Field(
         2.5,
@@ -255,10 +257,10 @@ class Settings(BaseModel):
                 f"gate_end={self.gate_end} lies before gate_begin={self.gate_begin}: the width "
                 f"must have time to move"
             )
-        if self.teacher and self.teacher_rests and round(self.gate_end * self.epochs) == 0:
+        if self.teacher and self.teacher_rests_from == 0:
             raise ValueError(
-                f"teacher_rests=True and gate_end={self.gate_end:g} let the teacher rest before "
-                f"its first step: give a later gate_end, or teacher_rests=False"
+                f"teacher_end={self.teacher_end:g} lets the teacher rest before its first step: "
+                f"give a later share of the {self.epochs} epochs, or teacher=False"
             )
         if self.min_width > self.start_width:
             raise ValueError(
@@ -365,6 +367,11 @@ class Settings(BaseModel):
     def learns_embedding(self) -> bool:
         """Whether the encoder's output is an embedding, which is gated like a hidden layer."""
         return self.objective != "node-classification"
+
+    @property
+    def teacher_rests_from(self) -> int:
+        """The first epoch in which the teacher no longer learns."""
+        return round(self.teacher_end * self.epochs)
 
     @property
     def disturbs_teacher(self) -> bool:

@@ -253,7 +253,7 @@ class TrainingState:
 
     def _lesson_of(self, teacher: Learner) -> Lesson:
         """The teacher's outputs after one more step, or at its best epoch once it rests."""
-        if not (self.settings.teacher_rests and self.control.is_final(self.epoch)):
+        if self.epoch < self.settings.teacher_rests_from:
             return self._step_teacher(teacher)
         if self.resting is None:
             teacher.settle()
@@ -282,7 +282,7 @@ class TrainingState:
         val = objective.evaluate(outputs, prepared, "val")
         train = objective.evaluate(outputs, prepared, "train")
         gap = None if lesson is None else float(objective.disagreement(outputs, lesson.outputs))
-        if self.control.is_final(self.epoch):
+        if self._is_eligible():
             score = val if self.prefixes is None else self._nested_score()
             distance = gap if self.settings.keeps_nearest else None
             self.student.consider(self.epoch, score, distance=distance)
@@ -303,6 +303,14 @@ class TrainingState:
                 shortfall=shortfall,
             )
         return train, val
+
+    def _is_eligible(self) -> bool:
+        """Whether this epoch may be the one that is kept."""
+        settings = self.settings
+        will_rest = settings.keeps_nearest and settings.teacher_rests_from < settings.epochs
+        if self.teacher is not None and will_rest and self.resting is None:
+            return False  # the distances of two epochs are from two teachers
+        return self.control.is_final(self.epoch)
 
     def _widths(self) -> list[int]:
         """Open channels by gate, those of all heads together; without gates, by layer."""

@@ -17,6 +17,7 @@ from graphdam.objectives import Objective, prepare_graph
 from graphdam.report import HistoryLine
 from graphdam.training.build import build_objective, build_wide
 from graphdam.training.checkpoint import read_checkpoint, write_checkpoint
+from graphdam.training.memory import memory_kept
 from graphdam.training.settings import Settings
 from graphdam.training.state import Chosen, TrainingState
 
@@ -100,7 +101,7 @@ class Trainer:
         """
         settings = self.settings
         device = next(encoder.parameters()).device
-        with seeded(seed, device):
+        with seeded(seed, device), memory_kept():
             if objective is None:
                 objective = build_objective(settings, graph, encoder, seed=seed)
             if teacher is None and settings.teacher and gates_of(encoder):

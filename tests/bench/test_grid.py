@@ -48,6 +48,13 @@ def test_narrow_auto_encoders_are_as_published() -> None:
     assert (settings.hidden_channels, settings.embedding_width, settings.gate) == (32, 16, None)
 
 
+def test_a_narrow_embedding_is_no_narrower_inside_than_its_rival() -> None:
+    cells = {cell.name: cell for cell in find_bench("embeddings").cells}
+    ours = cells["cora-gcn-grace-target-8"].resolve([0])
+    alone = cells["cora-gcn-grace-narrow-8"].resolve([0])
+    assert ours.target_width == (alone.hidden_channels, alone.embedding_width) == (32, 8)
+
+
 def test_an_unknown_bench_names_the_known_ones() -> None:
     with pytest.raises(SettingsError) as error:
         find_bench("planetiod")

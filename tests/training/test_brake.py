@@ -17,7 +17,7 @@ def look(
     brake: Brake,
     student: float,
     *,
-    teacher: float = 1.0,
+    teacher: float | None = 1.0,
     information: float = 100.0,
     shortfall: float = 0.0,
 ) -> None:
@@ -48,6 +48,26 @@ def test_the_nearer_of_two_limits_counts() -> None:
     look(noisy, 0.75, teacher=10.0, information=2.0)  # 0.5 · 2 = 1 is less than 2 · 10
     look(quiet, 0.75, teacher=0.5, information=10.0)  # 2 · 0.5 = 1 is less than 0.5 · 10
     assert noisy.pressure == quiet.pressure == pytest.approx(0.5)
+
+
+def test_beside_a_teacher_that_nothing_disturbs_a_student_is_its_own_unit() -> None:
+    one = brake(tolerance=2.0, loss=0.5)
+    for distance in [8.0] * 60 + [1.0] * 200:
+        look(one, distance, teacher=None)
+    assert one.least_gap == pytest.approx(1.0)
+    assert one.pressure == pytest.approx(1.0)
+    for _ in range(200):
+        look(one, 1.5, teacher=None)
+    assert one.pressure == pytest.approx(2 * (1 - 1.5 / 2))
+    for _ in range(200):
+        look(one, 2.5, teacher=None)
+    assert one.pressure == pytest.approx(2 * (1 - 2.5 / 2))
+    another = brake(tolerance=2.0, loss=0.5)
+    another.restore(one.values())
+    assert another.pressure == one.pressure
+    untold = brake()
+    untold.restore(brake().values())
+    assert untold.pressure == 1.0
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 from training_runs import assert_same_weights, start
 
 from graphdam.data import Graph
@@ -20,6 +21,8 @@ from graphdam.objectives import (
     Grace,
     LinkReconstruction,
     NodeClassification,
+    Objective,
+    PreparedGraph,
     prepare_graph,
 )
 from graphdam.report import HistoryLine
@@ -33,7 +36,7 @@ from graphdam.training import (
     seeded,
 )
 from graphdam.training.checkpoint import read_checkpoint
-from graphdam.training.state import TrainingState
+from graphdam.training.state import Learner, TrainingState
 
 MakeSettings = Callable[..., Settings]
 LEARNT = ["dgi", "grace", "bgrl", "gae", "vgae"]
@@ -143,22 +146,72 @@ def test_other_encoders_learn_embeddings_too(
 
 
 @pytest.mark.parametrize("objective", ["dgi", "bgrl", "vgae"])
-def test_a_teacher_rests_at_its_best_epoch_when_the_width_is_final(
+def test_a_teacher_rests_at_the_best_epoch_that_it_has_learnt_in(
     small: MakeSettings, sbm: Graph, objective: str
 ) -> None:
     settings = small(objective, epochs=20)
-    assert settings.teacher_rests
+    end = settings.teacher_rests_from
+    assert end in (12, 16)
     found, lines = fit(settings, sbm)
-    final = round(settings.gate_end * 20)
     assert found.teacher_chosen is not None
-    assert found.teacher_chosen.epoch < final
-    assert {line.teacher_val for line in lines[final:]} == {found.teacher_chosen.score}
+    assert found.teacher_chosen.epoch < end
+    assert {line.teacher_val for line in lines[end:]} == {found.teacher_chosen.score}
     # until then it learns as one that never rests
-    beside, others = fit(small(objective, epochs=20, teacher_rests=False), sbm)
-    assert others[:final] == lines[:final]
-    assert len({line.teacher_val for line in others[final:]}) > 1
+    beside, others = fit(small(objective, epochs=20, teacher_end=1.0), sbm)
+    assert others[:end] == lines[:end]
+    assert len({line.teacher_val for line in others[end:]}) > 1
     assert beside.teacher_chosen is not None
     assert beside.teacher_chosen.score >= found.teacher_chosen.score
+
+
+def test_of_the_epochs_beside_a_resting_teacher_the_nearest_is_kept(
+    small: MakeSettings, sbm: Graph
+) -> None:
+    settings = small("dgi", epochs=20)
+    assert settings.keeps_nearest
+    gaps: dict[int, float] = {}
+    state: TrainingState | None = None
+
+    def look(line: HistoryLine) -> None:
+        assert state is not None
+        lesson, objective = state.resting, state.objective
+        if lesson is not None:
+            z = objective.quiet_outputs(state.student.encoder, state.prepared)
+            gaps[line.epoch] = float(objective.disagreement(z, lesson.outputs))
+
+    encoder = build_gated(settings, sbm)
+    teacher = build_wide(settings, sbm)
+    objective = build_objective(settings, sbm, encoder, seed=0)
+    prepared = prepare_graph(encoder, sbm)
+    state = TrainingState(settings, encoder, teacher, objective, prepared, seed=0)
+    for _ in range(20):
+        look(state.run_epoch())
+    assert list(gaps) == [16, 17, 18, 19]
+    nearest = min(gaps, key=lambda epoch: gaps[epoch])
+    assert state.student.chosen is not None
+    assert state.student.chosen.epoch == nearest
+    assert state.student.chosen.distance == pytest.approx(gaps[nearest], rel=1e-5)
+
+
+@pytest.mark.parametrize("objective", ["dgi", "grace", "vgae", "node-classification"])
+def test_a_look_that_serves_the_next_step_changes_nothing(
+    small: MakeSettings, sbm: Graph, objective: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = small(objective, epochs=12)
+    found, lines = fit(settings, sbm)
+    took: list[bool] = []
+
+    def afresh(self: Learner, objective: Objective, prepared: PreparedGraph) -> Tensor:
+        took.append(self.ahead is not None)
+        self.ahead = None
+        return objective.outputs(self.encoder.train(), prepared)
+
+    monkeypatch.setattr(Learner, "outputs", afresh)
+    again, others = fit(settings, sbm)
+    assert lines == others
+    assert any(took) is (objective != "node-classification")
+    for one, other in zip(found.encoder.parameters(), again.encoder.parameters(), strict=True):
+        assert torch.equal(one, other)
 
 
 # Interruptions

@@ -100,9 +100,9 @@ def test_an_unknown_setting_suggests_the_near_one_and_lists_all() -> None:
             "width must have time to move.",
         ),
         (
-            {"gate_begin": 0.0, "gate_end": 0.0, "teacher_rests": True},
-            "These settings contradict each other: teacher_rests=True and gate_end=0 let the "
-            "teacher rest before its first step: give a later gate_end, or teacher_rests=False.",
+            {"teacher_end": 0.001},
+            "These settings contradict each other: teacher_end=0.001 lets the teacher rest before "
+            "its first step: give a later share of the 300 epochs, or teacher=False.",
         ),
         (
             {"start_width": 16, "hidden_channels": 32, "min_width": 17},
