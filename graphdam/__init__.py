@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from graphdam.compaction import compact_model, deviation
     from graphdam.data import load_graph
     from graphdam.gates import DAMGate
-    from graphdam.nn import GAT, GCN, GraphSAGE
+    from graphdam.nn import GAT, GCN, MLP, GraphSAGE
     from graphdam.pipeline import run
     from graphdam.training import Settings, Trainer
 
@@ -23,6 +23,7 @@ _HOME = {
     "GAT": "nn",
     "GCN": "nn",
     "GraphSAGE": "nn",
+    "MLP": "nn",
     "Settings": "training",
     "Trainer": "training",
     "compact_model": "compaction",
@@ -34,6 +35,7 @@ _HOME = {
 __all__ = [
     "GAT",
     "GCN",
+    "MLP",
     "DAMGate",
     "GraphSAGE",
     "Settings",

@@ -1,9 +1,23 @@
-"""GCN, GraphSAGE and GAT whose layers learn their width, and how such layers lose channels."""
+"""Models whose widths can be learnt: encoders of graphs with gates, and plain models of images."""
 
 from graphdam.nn.adjacency import Adjacency
 from graphdam.nn.encoder import Encoder
 from graphdam.nn.gat import GAT
 from graphdam.nn.gcn import GCN
 from graphdam.nn.graphsage import GraphSAGE
+from graphdam.nn.lenet import LeNet5
+from graphdam.nn.mlp import MLP
+from graphdam.nn.preresnet import PreResNet
+from graphdam.nn.vgg import VGG16BN
 
-__all__ = ["GAT", "GCN", "Adjacency", "Encoder", "GraphSAGE"]
+__all__ = [
+    "GAT",
+    "GCN",
+    "MLP",
+    "VGG16BN",
+    "Adjacency",
+    "Encoder",
+    "GraphSAGE",
+    "LeNet5",
+    "PreResNet",
+]
