@@ -13,6 +13,7 @@ from torch import Tensor, fx, nn
 import graphdam
 from graphdam.errors import SettingsError
 from graphdam.evaluation.cost import num_parameters
+from graphdam.evaluation.module_cost import module_multiply_adds
 from graphdam.nn import MLP, VGG16BN, LeNet5, PreResNet
 from graphdam.nn.preresnet import block_of
 
@@ -116,6 +117,18 @@ def test_every_parameter_learns(make: Callable[[], nn.Module], shape: tuple[int,
         if parameter.grad is None or not parameter.grad.any()
     ]
     assert idle == []
+
+
+def test_multiply_adds_of_vgg_by_hand() -> None:
+    """Nine products a pair of channels and pixel; 313 million, as papers say of it on CIFAR-10."""
+    stages = [(2, 64, 32), (2, 128, 16), (3, 256, 8), (3, 512, 4), (3, 512, 2)]
+    total, before = 0, 3
+    for count, width, side in stages:
+        for _ in range(count):
+            total += 9 * before * width * side**2
+            before = width
+    cost = module_multiply_adds(VGG16BN(), torch.zeros(1, 3, 32, 32))
+    assert cost == total + 512 * 10 == 313_201_664
 
 
 def test_lenet_is_the_formula() -> None:
