@@ -18,7 +18,7 @@ class SettingsError(GraphDamError):
 
 
 class DataError(GraphDamError):
-    """A graph that is missing, unreadable or not a valid graph."""
+    """A graph, or a set of images, that is missing, unreadable or not a valid one."""
 
 
 class InexactError(GraphDamError):

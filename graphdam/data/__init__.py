@@ -1,4 +1,4 @@
-"""Graphs to train on: named data sets, the user's own, all checked and prepared alike.
+"""Graphs and images to train on: named data sets, the user's own, checked and prepared alike.
 
 Names are resolved when they are first used, so that `graphdam.data.registry` can be read without
 importing torch.
@@ -12,9 +12,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from graphdam.data.csr import CSRMatrix
     from graphdam.data.graph import Graph, Split
+    from graphdam.data.image_registry import IMAGE_SETS, IMAGE_SPLITS, ImageSetInfo
+    from graphdam.data.images import Images, load_images
     from graphdam.data.load import load_graph
     from graphdam.data.own import graph_from_data, graph_from_file
-    from graphdam.data.registry import DATASETS, SPLITS, DatasetInfo, find_dataset
+    from graphdam.data.registry import (
+        DATASETS,
+        SPLITS,
+        DatasetInfo,
+        find_dataset,
+        find_image_set,
+    )
     from graphdam.data.sources import cache_folder
 
 _HOME = {
@@ -22,27 +30,39 @@ _HOME = {
     "DATASETS": "registry",
     "DatasetInfo": "registry",
     "Graph": "graph",
+    "IMAGE_SETS": "image_registry",
+    "IMAGE_SPLITS": "image_registry",
+    "ImageSetInfo": "image_registry",
+    "Images": "images",
     "SPLITS": "registry",
     "Split": "graph",
     "cache_folder": "sources",
     "find_dataset": "registry",
+    "find_image_set": "registry",
     "graph_from_data": "own",
     "graph_from_file": "own",
     "load_graph": "load",
+    "load_images": "images",
 }
 
 __all__ = [
     "DATASETS",
+    "IMAGE_SETS",
+    "IMAGE_SPLITS",
     "SPLITS",
     "CSRMatrix",
     "DatasetInfo",
     "Graph",
+    "ImageSetInfo",
+    "Images",
     "Split",
     "cache_folder",
     "find_dataset",
+    "find_image_set",
     "graph_from_data",
     "graph_from_file",
     "load_graph",
+    "load_images",
 ]
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from graphdam.data.embedded import EMBEDDED
 from graphdam.data.graph import Graph
+from graphdam.data.image_registry import IMAGE_SETS
 from graphdam.data.own import choose_split, graph_from_data, graph_from_file, is_path
 from graphdam.data.prepare import Sparse, prepare
 from graphdam.data.registry import DATASETS, DatasetInfo, find_dataset
@@ -48,8 +49,8 @@ def load_graph(
     (34, 156, 4, 'seeded')
     """
     if isinstance(name_or_path, str):
-        known = name_or_path.strip().lower() in DATASETS
-        if known or not is_path(name_or_path):
+        key = name_or_path.strip().lower()
+        if key in DATASETS or key in IMAGE_SETS or not is_path(name_or_path):
             info = find_dataset(name_or_path)
             return _load_named(info, split=split, data_root=data_root, sparse=sparse)
     if isinstance(name_or_path, str | Path):

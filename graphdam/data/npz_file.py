@@ -40,7 +40,7 @@ def read_npz(path: Path) -> RawGraph:
     Raises:
         DataError: the file is unreadable, or keys are missing.
     """
-    arrays = _read_arrays(path)
+    arrays = read_arrays(path)
     edge_index, edge_weight = _edges(arrays, path)
     x = arrays["x"] if "x" in arrays else _csr(arrays, "x", path)
     if "y" not in arrays:
@@ -65,7 +65,12 @@ def write_npz(path: Path, raw: RawGraph) -> None:
         np.savez(file, **arrays)
 
 
-def _read_arrays(path: Path) -> dict[str, Array]:
+def read_arrays(path: Path) -> dict[str, Array]:
+    """Every array of an archive, by its key; nothing is unpickled.
+
+    Raises:
+        DataError: the file is unreadable, a single array, or holds Python objects.
+    """
     try:
         with path.open("rb") as file:
             archive = np.load(file, allow_pickle=False)

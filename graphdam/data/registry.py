@@ -1,10 +1,11 @@
-"""Which graphs have a name, and what is known of each before it is read (needs no torch)."""
+"""Which data sets have a name, and what is known of each graph unread (needs no torch)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
+from graphdam.data.image_registry import IMAGE_SETS, ImageSetInfo
 from graphdam.errors import DataError, unknown_choice
 
 Kind = Literal["embedded", "planetoid", "amazon", "coauthor", "heterophilous"]
@@ -153,23 +154,54 @@ DATASETS: dict[str, DatasetInfo] = {
 
 
 def find_dataset(name: str) -> DatasetInfo:
-    """The named data set, whatever the case of the name.
+    """The named graph, whatever the case of the name.
 
     Raises:
-        DataError: no data set has this name; the message lists those there are.
+        DataError: no data set has this name, and the message lists those there are; or it is a
+            set of images.
 
     >>> find_dataset("Cora").folder
     'planetoid/Cora'
     """
-    info = DATASETS.get(name.strip().lower())
-    if info is None:
+    key = name.strip().lower()
+    if key in DATASETS:
+        return DATASETS[key]
+    if key in IMAGE_SETS:
         raise DataError(
-            unknown_choice(
-                "data set",
-                name,
-                DATASETS,
-                "Your own graph is given by the path of a .npz or .graphml file, or of a folder"
-                " with edges.csv and nodes.csv.",
-            )
+            f"'{key}' is a set of images ({IMAGE_SETS[key].description}), not a graph:"
+            f" graphdam.data.load_images('{key}') reads it. Graphs are {', '.join(DATASETS)}."
         )
-    return info
+    raise _unknown(name)
+
+
+def find_image_set(name: str) -> ImageSetInfo:
+    """The named set of images, whatever the case of the name.
+
+    Raises:
+        DataError: no data set has this name, and the message lists those there are; or it is a
+            graph.
+
+    >>> find_image_set("MNIST").shape
+    (1, 28, 28)
+    """
+    key = name.strip().lower()
+    if key in IMAGE_SETS:
+        return IMAGE_SETS[key]
+    if key in DATASETS:
+        raise DataError(
+            f"'{key}' is a graph ({DATASETS[key].description}), not a set of images:"
+            f" graphdam.load_graph('{key}') reads it. Sets of images are {', '.join(IMAGE_SETS)}."
+        )
+    raise _unknown(name)
+
+
+def _unknown(name: str) -> DataError:
+    return DataError(
+        unknown_choice(
+            "data set",
+            name,
+            [*DATASETS, *IMAGE_SETS],
+            f"Images are {', '.join(IMAGE_SETS)}; the others are graphs. Your own graph is given by"
+            " the path of a .npz or .graphml file, or of a folder with edges.csv and nodes.csv.",
+        )
+    )

@@ -37,7 +37,7 @@ def find_root(
         DataError: a root is no folder, or holds some of the files only; or the files are nowhere
             and cannot be downloaded.
     """
-    roots = list(_roots(data_root))
+    roots = list(data_roots(data_root))
     for root in roots:
         if _holds(root, info, split):
             return root
@@ -50,7 +50,12 @@ def find_root(
     return cache_folder()
 
 
-def _roots(data_root: str | Path | None) -> Iterator[Path]:
+def data_roots(data_root: str | Path | None) -> Iterator[Path]:
+    """Where to look, in this order: `data_root`, `GRAPHDAM_DATA`, the cache folder.
+
+    Raises:
+        DataError: one of the first two is given and is no folder.
+    """
     for value, said in (
         (data_root, "the data root"),
         (os.environ.get(ROOT_VARIABLE), ROOT_VARIABLE),

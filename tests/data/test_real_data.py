@@ -10,6 +10,7 @@ import torch
 from torch_geometric.utils import is_undirected
 
 from graphdam.data.csr import CSRMatrix
+from graphdam.data.images import load_images
 from graphdam.data.load import load_graph
 
 pytestmark = pytest.mark.real_data
@@ -89,3 +90,26 @@ def test_the_root_is_left_as_it_was(real_root: Path) -> None:
     before = listing()
     load_graph("citeseer", data_root=real_root)
     assert listing() == before
+
+
+def test_mnist_is_the_published_one(real_root: Path) -> None:
+    """Counts of the test classes, and the mean and deviation that everyone standardises by."""
+    images = load_images("mnist", data_root=real_root)
+    assert torch.bincount(images.y[images.test]).tolist() == [
+        *(980, 1135, 1032, 1010, 982),
+        *(892, 958, 1028, 974, 1009),
+    ]
+    assert images.y[:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
+    assert float(images.mean / 255) == pytest.approx(0.1307, abs=2e-4)
+    assert float(images.std / 255) == pytest.approx(0.3081, abs=2e-4)
+    assert [len(images.indices(part)) for part in ("train", "val", "test")] == [55000, 5000, 10000]
+
+
+def test_the_subset_of_cifar_is_balanced(real_root: Path) -> None:
+    images = load_images("cifar10-subset", data_root=real_root)
+    assert (
+        torch.bincount(images.y[: images.train.numel() + images.val.numel()]).tolist()
+        == [1000] * 10
+    )
+    assert torch.bincount(images.y[images.test]).tolist() == [200] * 10
+    assert images.shape == (3, 32, 32)

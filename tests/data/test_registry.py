@@ -7,7 +7,14 @@ from pathlib import Path
 import pytest
 from torch_geometric.datasets import Amazon, Coauthor, HeterophilousGraphDataset, Planetoid
 
-from graphdam.data.registry import DATASETS, SPLITS, DatasetInfo, find_dataset
+from graphdam.data.image_registry import IMAGE_SETS, IMAGE_SPLITS
+from graphdam.data.registry import (
+    DATASETS,
+    SPLITS,
+    DatasetInfo,
+    find_dataset,
+    find_image_set,
+)
 from graphdam.errors import DataError
 
 CLASSES = {
@@ -27,7 +34,39 @@ def test_unknown_name_lists_the_known_ones() -> None:
     with pytest.raises(DataError, match="Unknown data set 'coral': did you mean 'cora'") as caught:
         find_dataset("coral")
     assert all(name in str(caught.value) for name in DATASETS)
+    assert all(name in str(caught.value) for name in IMAGE_SETS)
     assert ".npz" in str(caught.value)
+    with pytest.raises(DataError, match="Unknown data set 'minst': did you mean 'mnist'"):
+        find_image_set("minst")
+
+
+@pytest.mark.parametrize("name", ["mnist", " CIFAR10-Subset "])
+def test_images_are_no_graph(name: str) -> None:
+    key = name.strip().lower()
+    with pytest.raises(DataError, match=f"'{key}' is a set of images .*, not a graph: ") as caught:
+        find_dataset(name)
+    assert f"load_images('{key}') reads it. Graphs are digits, karate, " in str(caught.value)
+    assert find_image_set(name) is IMAGE_SETS[key]
+
+
+def test_a_graph_is_no_set_of_images() -> None:
+    message = r"'cora' is a graph \(citations .*\), not a set of images: graphdam.load_graph"
+    with pytest.raises(DataError, match=message) as caught:
+        find_image_set("Cora")
+    assert "Sets of images are digits-images, mnist, cifar10, " in str(caught.value)
+
+
+def test_no_name_is_both_a_graph_and_images() -> None:
+    assert not set(DATASETS) & set(IMAGE_SETS)
+
+
+def test_what_is_known_of_images_is_told_where_it_is_needed() -> None:
+    for info in IMAGE_SETS.values():
+        assert info.split in IMAGE_SPLITS
+        assert bool(info.folders) == bool(info.files) == (info.kind != "embedded")
+    subset = IMAGE_SETS["cifar10-subset"]
+    assert subset.label == "CIFAR-10 (JPEG, subset)"
+    assert "10,000-image JPEG subset of CIFAR-10" in subset.description
 
 
 def test_every_split_is_described_and_the_first_is_the_default() -> None:
