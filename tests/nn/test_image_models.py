@@ -9,6 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 import graphdam
 from graphdam.errors import SettingsError
@@ -129,6 +130,16 @@ def test_multiply_adds_of_vgg_by_hand() -> None:
             before = width
     cost = module_multiply_adds(VGG16BN(), torch.zeros(1, 3, 32, 32))
     assert cost == total + 512 * 10 == 313_201_664
+
+
+@pytest.mark.parametrize(("make", "shape"), MODELS)
+def test_multiply_adds_are_half_of_torchs_operations(
+    make: Callable[[], nn.Module], shape: tuple[int, ...]
+) -> None:
+    model, x = make().eval(), torch.zeros(2, *shape)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model(x)
+    assert 2 * module_multiply_adds(model, x) == counter.get_total_flops()
 
 
 def test_lenet_is_the_formula() -> None:
