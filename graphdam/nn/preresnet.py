@@ -29,8 +29,9 @@ class PreResNet(nn.Module):
         x^{(l+1)} = s(x^{(l)}) + F(x^{(l)})
 
     where batch norm and ReLU stand before every convolution of F, so that nothing but the sum
-    touches the stream x. The shortcut s is the identity, or a strided 1 × 1 convolution where the
-    stream changes its width or size.
+    touches the stream x. The shortcut s is the identity, or a 1 × 1 convolution where the stream
+    changes its width or size. Departure: it reads x itself in the first block too, where the
+    paper's reads x after norm and ReLU.
 
     ==============  =========================  ====================================
     block           F                          depth, and where it is the default
