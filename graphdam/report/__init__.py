@@ -6,7 +6,7 @@ Nothing here needs torch, so that `graphdam report` answers at once. Pictures ar
 
 from graphdam.report.before_after import before_after, deviation_line, run_title
 from graphdam.report.bench_folder import BenchFolder, BenchPlan, CellPlan, MissingCell
-from graphdam.report.caption import caption
+from graphdam.report.caption import caption, notes
 from graphdam.report.collect import Collected, collect
 from graphdam.report.comparison import PairedDifference, comparison, paired_difference
 from graphdam.report.figures import (
@@ -17,6 +17,7 @@ from graphdam.report.figures import (
     draw_run,
 )
 from graphdam.report.history import HISTORY_FILE, HistoryLine, read_history
+from graphdam.report.hours import hours
 from graphdam.report.merge import merge_records
 from graphdam.report.methods import method_name, wide_alone
 from graphdam.report.missing import with_missing
@@ -34,12 +35,17 @@ from graphdam.report.record import (
     write_record,
     write_record_file,
 )
+from graphdam.report.reproduction import Reference, read_references, reproduction
 from graphdam.report.scores import Scores
+from graphdam.report.summary import summary
+from graphdam.report.sweep import sweep
 from graphdam.report.table import TextTable, to_csv, to_markdown, to_rich, without
+from graphdam.report.verdict import RULE, Verdict, verdict
 
 __all__ = [
     "HISTORY_FILE",
     "RECORD_FILE",
+    "RULE",
     "BenchFolder",
     "BenchPlan",
     "CellPlan",
@@ -51,9 +57,11 @@ __all__ = [
     "PairedDifference",
     "Prefix",
     "Reduction",
+    "Reference",
     "RunRecord",
     "Scores",
     "TextTable",
+    "Verdict",
     "WideReference",
     "before_after",
     "caption",
@@ -66,17 +74,24 @@ __all__ = [
     "draw_prefixes",
     "draw_run",
     "group_records",
+    "hours",
     "merge_records",
     "method_name",
+    "notes",
     "paired_difference",
     "pareto_front",
     "prefix_table",
     "read_history",
     "read_record",
+    "read_references",
+    "reproduction",
     "run_title",
+    "summary",
+    "sweep",
     "to_csv",
     "to_markdown",
     "to_rich",
+    "verdict",
     "wide_alone",
     "with_missing",
     "without",

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from graphdam.report.numbers import seeds_text
+from graphdam.report.methods import display_name, method_name
+from graphdam.report.numbers import seeds_text, widths_text
 from graphdam.report.record import RunRecord
 
 
-def caption(records: Sequence[RunRecord]) -> str:
+def caption(records: Sequence[RunRecord], *, compared: bool = True) -> str:
     """One paragraph of Markdown on how these records were made; where they differ, both are said.
 
-    For a single record it ends with the command that makes it again.
+    For a single record it ends with the command that makes it again. `compared` says that the table
+    holds differences.
     """
     if not records:
         raise ValueError("A caption needs at least one record, received none.")
@@ -21,7 +23,7 @@ def caption(records: Sequence[RunRecord]) -> str:
     sentences.append(seeds[:1].upper() + seeds[1:])
     if any(len(record.seeds) > 1 for record in records):
         sentences[-1] += "; ± is the unbiased standard deviation over them"
-    if len(records) > 1:
+    if len(records) > 1 and compared:
         sentences.append("Differences are paired by seed; p is of a two-sided paired t-test")
     made_with = _distinct(_software(record) for record in records)
     sentences.append(f"{made_with}; {_distinct(_machine(record) for record in records)}")
@@ -30,6 +32,21 @@ def caption(records: Sequence[RunRecord]) -> str:
     if len(records) == 1:
         sentences.append(f"Made by `{records[0].command}`")
     return " ".join(f"{sentence.rstrip('.')}." for sentence in sentences)
+
+
+def notes(records: Sequence[RunRecord]) -> str | None:
+    """What single runs met, as a Markdown list: a width not reached, a wide model handed back."""
+    lines = [
+        f"- {_about(record)}: {note.rstrip('.')}." for record in records for note in record.notes
+    ]
+    return "\n".join(["Notes:", "", *lines]) if lines else None
+
+
+def _about(record: RunRecord) -> str:
+    words = [display_name(record.dataset), display_name(record.model)]
+    if record.learns_embedding:
+        words.append(display_name(record.objective))
+    return ", ".join([*words, method_name(record), f"width {widths_text(record.widths)}"])
 
 
 def _software(record: RunRecord) -> str:

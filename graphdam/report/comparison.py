@@ -6,8 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 
-from graphdam.errors import RunFolderError
-from graphdam.report.methods import display_name, method_name, setting_of, wide_alone
+from graphdam.report.methods import (
+    display_name,
+    method_name,
+    require_one_version,
+    setting_of,
+    wide_alone,
+)
 from graphdam.report.numbers import (
     MISSING,
     metric_text,
@@ -21,6 +26,7 @@ from graphdam.report.numbers import (
 )
 from graphdam.report.record import RunRecord
 from graphdam.report.table import TextTable, Value
+from graphdam.report.width import narrower_part
 
 _DATA_COLUMNS = (
     "dataset",
@@ -30,6 +36,7 @@ _DATA_COLUMNS = (
     "method",
     "widths",
     "mean_width",
+    "narrower_part",
     "parameters",
     "multiply_adds",
     "latency_ratio",
@@ -72,18 +79,13 @@ def comparison(records: Sequence[RunRecord]) -> TextTable:
     """A row a record, grouped by setting, the widest first.
 
     The difference is to the widest model trained alone with the same seeds, if it is among the
-    records. Columns that would say the same on every row (objective) are left out.
+    records. Columns that would say the same on every row (objective) are left out; so is the one
+    on what became narrower, where no encoder stays wide behind a cut embedding.
 
     Raises:
         RunFolderError: the records are of several versions of graphdam.
     """
-    versions = sorted({record.graphdam_version for record in records})
-    if len(versions) > 1:
-        raise RunFolderError(
-            f"Records of graphdam {' and '.join(versions)} are not put into one table, because "
-            f"numbers may differ from version to version: make a table of each, or make the older "
-            f"records anew."
-        )
+    require_one_version(records)
     settings = list(dict.fromkeys(setting_of(record) for record in records))
     ordered = sorted(
         records,
@@ -98,6 +100,7 @@ def comparison(records: Sequence[RunRecord]) -> TextTable:
     several_objectives = len({record.objective for record in records}) > 1
     metric = metric_text(next(iter(metrics))) if len(metrics) == 1 else "score"
     further = sorted({name for record in records for name in record.further})
+    some_stay_wide = any(record.output_cut_to is not None for record in records)
     tells_stability = any(record.stability is not None for record in records)
     columns = (
         "data set",
@@ -105,6 +108,7 @@ def comparison(records: Sequence[RunRecord]) -> TextTable:
         *(("objective",) if several_objectives else ()),
         "method",
         "width per layer",
+        *(("narrower part",) if some_stay_wide else ()),
         "parameters",
         "multiply-adds",
         "latency ratio (×)",
@@ -120,14 +124,16 @@ def comparison(records: Sequence[RunRecord]) -> TextTable:
         reference = wide_alone(record, records)
         paired = None
         if reference is not None and reference is not record:
-            paired = _paired_with(record, reference)
+            paired = paired_by_seed(record, reference)
+        narrower = narrower_part(record, records)
         rows.append(
             (
                 display_name(record.dataset),
                 display_name(record.model),
-                *((record.objective,) if several_objectives else ()),
+                *((display_name(record.objective),) if several_objectives else ()),
                 method_name(record),
                 _widths_cell(record),
+                *((narrower or MISSING,) if some_stay_wide else ()),
                 span(record.parameters),
                 span(record.multiply_adds),
                 MISSING if record.latency is None else ratio(record.latency.ratio),
@@ -138,7 +144,7 @@ def comparison(records: Sequence[RunRecord]) -> TextTable:
                     for name in further
                 ),
                 *((_stability_cell(record),) if tells_stability else ()),
-                "reference" if reference is record else _difference_text(paired),
+                "reference" if reference is record else difference_text(paired),
                 str(len(record.seeds)),
                 record.split,
             )
@@ -149,7 +155,7 @@ def comparison(records: Sequence[RunRecord]) -> TextTable:
             more += [None, None] if scores is None else [scores.mean, scores.std]
         if tells_stability:
             more.append(record.stability)
-        data.append((*_data_row(record, paired), *more))
+        data.append((*_data_row(record, narrower, paired), *more))
     return TextTable(
         columns=columns,
         rows=tuple(rows),
@@ -167,12 +173,14 @@ def comparison(records: Sequence[RunRecord]) -> TextTable:
     )
 
 
-def _paired_with(record: RunRecord, reference: RunRecord) -> PairedDifference:
+def paired_by_seed(record: RunRecord, reference: RunRecord) -> PairedDifference:
+    """The difference of their test scores, over the same seeds."""
     of_seed = dict(zip(reference.seeds, reference.test.values, strict=True))
     return paired_difference(record.test.values, [of_seed[seed] for seed in record.seeds])
 
 
-def _difference_text(paired: PairedDifference | None) -> str:
+def difference_text(paired: PairedDifference | None) -> str:
+    """A difference in points and how sure it is, as in −1.2 (p = 0.030)."""
     if paired is None:
         return MISSING
     return points(paired.mean) + ("" if paired.p is None else f" ({p_value(paired.p)})")
@@ -184,8 +192,8 @@ def _stability_cell(record: RunRecord) -> str:
 
 def _widths_cell(record: RunRecord) -> str:
     """The widths, and what was asked for where that could not be reached."""
-    if record.reduction is not None and not record.reduction.cuts_encoder:
-        return f"{widths_text(record.widths)}, output cut to {record.reduction.width}"
+    if record.output_cut_to is not None:
+        return f"{widths_text(record.widths)}, output cut to {record.output_cut_to}"
     target = record.changed.get("target_width")
     if isinstance(target, list) and record.widths[0]:
         asked = target * (len(record.widths[0]) // len(target))
@@ -195,12 +203,14 @@ def _widths_cell(record: RunRecord) -> str:
 
 
 def _mean_width(record: RunRecord) -> float:
-    if record.reduction is not None and not record.reduction.cuts_encoder:
-        return record.reduction.width
+    if record.output_cut_to is not None:
+        return record.output_cut_to
     return fmean(width for widths in record.widths for width in widths) if record.widths[0] else 0.0
 
 
-def _data_row(record: RunRecord, paired: PairedDifference | None) -> tuple[Value, ...]:
+def _data_row(
+    record: RunRecord, narrower: str | None, paired: PairedDifference | None
+) -> tuple[Value, ...]:
     return (
         record.dataset,
         record.split,
@@ -209,6 +219,7 @@ def _data_row(record: RunRecord, paired: PairedDifference | None) -> tuple[Value
         method_name(record),
         "; ".join(" ".join(str(width) for width in widths) for widths in record.widths),
         _mean_width(record),
+        narrower,
         fmean(record.parameters),
         fmean(record.multiply_adds),
         None if record.latency is None else record.latency.ratio,

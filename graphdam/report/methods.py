@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from graphdam.errors import RunFolderError
 from graphdam.report.record import RunRecord
 
 _GATES = {"dam": "DAM", "l1": "L1 gate", "l0": "L0 gate", "hard_concrete": "L0 gate"}
@@ -25,7 +26,14 @@ _NAMES = {
     "gcn": "GCN",
     "graphsage": "GraphSAGE",
     "gat": "GAT",
+    "dgi": "DGI",
+    "grace": "GRACE",
+    "bgrl": "BGRL",
+    "gae": "GAE",
+    "vgae": "VGAE",
+    "node-classification": "node classification",
 }
+_ACTIVATIONS = {"relu": "ReLU", "elu": "ELU", "prelu": "PReLU"}
 
 
 def setting_of(record: RunRecord) -> tuple[str, str, str, str, str, str]:
@@ -41,6 +49,28 @@ def setting_of(record: RunRecord) -> tuple[str, str, str, str, str, str]:
         record.test.metric,
         record.graphdam_version,
     )
+
+
+def require_one_version(records: Iterable[RunRecord]) -> None:
+    """Refuses records of several versions of graphdam, whose numbers may differ."""
+    versions = sorted({record.graphdam_version for record in records})
+    if len(versions) > 1:
+        raise RunFolderError(
+            f"Records of graphdam {' and '.join(versions)} are not put into one table, because "
+            f"numbers may differ from version to version: make a table of each, or make the older "
+            f"records anew."
+        )
+
+
+def require_one_setting(records: Iterable[RunRecord]) -> None:
+    """Refuses records that differ in what they were trained and scored on."""
+    settings = list(dict.fromkeys(setting_of(record) for record in records))
+    if len(settings) > 1:
+        one, other = (", ".join(setting) for setting in settings[:2])
+        raise RunFolderError(
+            f"Records of '{one}' and of '{other}' are not held against each other: name records "
+            f"of one data set, split, model, objective, metric and version of graphdam."
+        )
 
 
 def wide_alone(record: RunRecord, records: Iterable[RunRecord]) -> RunRecord | None:
@@ -84,7 +114,7 @@ def _recipe_name(record: RunRecord) -> str:
         return "wide, truncated"
     if record.recipe in _ALONE:
         return _ALONE[record.recipe]
-    if _starts_at_target(record):
+    if starts_at_target(record):
         return f"narrow + {record.wide.name}" if record.wide is not None else "narrow"
     gate = "no gate" if record.gate is None else _GATES.get(record.gate, record.gate)
     if record.recipe == "paper":
@@ -95,7 +125,13 @@ def _recipe_name(record: RunRecord) -> str:
     return name if own else f"{name} ({record.recipe})"
 
 
-def _starts_at_target(record: RunRecord) -> bool:
+def has_set_width(record: RunRecord) -> bool:
+    """Whether it is a gated model beside a teacher that closed to a width that was asked for."""
+    gated = record.gate is not None and record.wide is not None and record.recipe == "default"
+    return gated and "target_width" in record.changed and not starts_at_target(record)
+
+
+def starts_at_target(record: RunRecord) -> bool:
     """Whether no gate ever closed anything: the model was as narrow as asked for at once."""
     target = record.changed.get("target_width")
     return bool(record.start_widths) and target == record.start_widths[:1]
@@ -103,17 +139,19 @@ def _starts_at_target(record: RunRecord) -> bool:
 
 def _changes(record: RunRecord) -> list[str]:
     """Departures from the recipe in words, without the widths and what leads to them."""
-    is_set = "target_width" in record.changed and not _starts_at_target(record)
+    is_set = "target_width" in record.changed and not starts_at_target(record)
     words = ["width set"] if is_set else []
     shown = {"target_width", "hidden_channels", "embedding_channels", "start_width"}
     shown.add("penalty_weight")
     return words + [
-        f"{name}={value}" for name, value in record.changed.items() if name not in shown
+        _ACTIVATIONS.get(str(value), f"act={value}") if name == "act" else f"{name}={value}"
+        for name, value in record.changed.items()
+        if name not in shown
     ]
 
 
 def display_name(name: str) -> str:
-    """A data set or model as its authors spell it.
+    """A data set, model or objective as its authors spell it.
 
     >>> display_name("citeseer"), display_name("my_graph")
     ('CiteSeer', 'my_graph')

@@ -25,7 +25,7 @@ def with_missing(table: TextTable, missing: Sequence[MissingCell]) -> TextTable:
         words = {
             "data set": display_name(plan.dataset),
             "model": display_name(plan.model),
-            "objective": plan.objective,
+            "objective": display_name(plan.objective),
             "method": cell.name,
             "split": plan.split or MISSING,
         }

@@ -9,12 +9,11 @@ from pathlib import Path
 
 from graphdam.files import write_atomically
 from graphdam.report.bench_folder import MissingCell
-from graphdam.report.caption import caption
+from graphdam.report.caption import caption, notes
 from graphdam.report.comparison import comparison
 from graphdam.report.figures import draw_frontier
-from graphdam.report.methods import display_name, method_name
+from graphdam.report.methods import display_name
 from graphdam.report.missing import with_missing
-from graphdam.report.numbers import widths_text
 from graphdam.report.record import RunRecord
 from graphdam.report.table import TextTable, to_csv, to_markdown
 
@@ -60,9 +59,9 @@ def write_group(group: Group, out: Path) -> list[Path]:
     parts = [f"# {group.title}", to_markdown(table)]
     if group.records:
         parts.append(caption(group.records))
-    notes = [f"- {_about(record)}: {note}." for record in group.records for note in record.notes]
-    if notes:
-        parts += ["Notes:", "\n".join(notes)]
+    met = notes(group.records)
+    if met is not None:
+        parts.append(met)
     out.mkdir(parents=True, exist_ok=True)
     if any(record.start_widths for record in group.records):
         width, cost = out / f"{name}-width.png", out / f"{name}-multiply-adds.png"
@@ -102,7 +101,7 @@ def _name(key: _Key, keys: Sequence[_Key]) -> str:
 
 def _title(key: _Key, keys: Sequence[_Key]) -> str:
     dataset, objective, split, _, _ = key
-    parts = [display_name(dataset), objective, f"{split} split" if split else ""]
+    parts = [display_name(dataset), display_name(objective), f"{split} split" if split else ""]
     return " · ".join(part for part in (*parts, *_ambiguous(key, keys)) if part)
 
 
@@ -112,8 +111,3 @@ def _ambiguous(key: _Key, keys: Sequence[_Key]) -> tuple[str, str]:
     metric = key[3] if len({other[3] for other in others}) > 1 else ""
     version = f"graphdam {key[4]}" if len({other[4] for other in others}) > 1 else ""
     return metric, version
-
-
-def _about(record: RunRecord) -> str:
-    widths = widths_text(record.widths)
-    return f"{display_name(record.model)}, {method_name(record)}, width {widths}"

@@ -132,6 +132,13 @@ class RunRecord(Frozen):
         """Whether the encoder's output is an embedding, whose width is the last one."""
         return self.objective != "node-classification"
 
+    @property
+    def output_cut_to(self) -> int | None:
+        """The width of an embedding that was cut behind an encoder which stayed as it was."""
+        if self.reduction is None or self.reduction.cuts_encoder:
+            return None
+        return self.reduction.width
+
     @field_validator("created")
     @classmethod
     def _created_is_a_date(cls, created: str) -> str:

@@ -28,6 +28,9 @@ from graphdam.report import (
     read_record,
 )
 from graphdam.report.figures import frontier
+from graphdam.report.figures import style as style_module
+from graphdam.report.figures.style import styles_of
+from graphdam.report.methods import line_name
 from graphdam.report.scores import Scores
 
 EXAMPLE = read_record(Path(__file__).parent / "example.json")
@@ -77,7 +80,9 @@ def embeddings() -> list[RunRecord]:
     """Two layers, of which the last is what the record is about."""
     wide = EXAMPLE.model_dump()["wide"] | {"widths": [256, 128]}
     changes = [{"widths": [[64, width]] * 3} for width in (4, 16)]
+    nmi = {"nmi": Scores.of("nmi", [0.4, 0.5, 0.6]).model_dump()}
     same = {"objective": "vgae", "start_widths": [256, 128], "wide": wide, "prefixes": None}
+    same |= {"further": nmi}
     return [RunRecord.model_validate({**EXAMPLE.model_dump(), **same, **one}) for one in changes]
 
 
@@ -115,6 +120,7 @@ PICTURES: dict[str, Callable[[Path], Path]] = {
     "frontier": lambda path: draw_frontier(records(), path),
     "frontier of costs": lambda path: draw_frontier(records(), path, against="multiply-adds"),
     "frontier of embeddings": lambda path: draw_frontier(embeddings(), path),
+    "frontier of two scores": lambda path: draw_frontier(embeddings(), path, further=["nmi"]),
     "frontier of many methods": lambda path: draw_frontier(many_methods(), path),
     "frontier with failures": lambda path: draw_frontier(failures(), path),
     "frontier of one run": lambda path: draw_frontier(records()[:1], path),
@@ -139,16 +145,57 @@ def test_pictures_show_something_and_are_stable(name: str, tmp_path: Path) -> No
 
 
 def test_a_panel_ends_above_failures_and_names_them() -> None:
+    def end(members: list[RunRecord]) -> None:
+        panel = frontier._Panel("Cora", tuple(members), "accuracy")
+        styles = styles_of([line_name(record) for record in members])
+        frontier._end_below(axes, panel, styles, lambda record: 8.0)
+
     axes = Figure().subplots()
     axes.set_ylim(30, 90)
-    frontier._end_below(axes, records(), lambda record: 8.0)
+    end(records())
     assert axes.get_ylim() == (30, 90)
     assert not axes.texts
-    frontier._end_below(axes, failures(), lambda record: 8.0)
+    end(failures())
+    low, high = axes.get_ylim()
+    # all others score 83 ± 1: the panel ends 0.15 of their span below, the failures at its edge
+    assert low == pytest.approx(82 - 0.15 * 2)
+    assert high > 84
+    assert [text.get_text() for text in axes.texts] == ["↓ 40", "↓ 60"]
+    scores = Scores.of("accuracy", [0.74, 0.75, 0.76]).model_dump()
+    end([*failures(), RunRecord.model_validate({**EXAMPLE.model_dump(), "test": scores})])
     wide = next(record for record in records() if record.recipe == "wide")
-    assert axes.get_ylim()[0] == pytest.approx(100 * wide.test.mean - 12)
-    assert axes.get_ylim()[1] > max(100 * record.test.mean for record in records())
-    assert [text.get_text() for text in axes.texts] == ["↓ 60, 40"]
+    assert axes.get_ylim()[0] == pytest.approx(100 * wide.test.mean - 9)
+
+
+def test_panels_of_one_data_set_are_told_apart() -> None:
+    changes: list[dict[str, Any]] = [{}, {"split": "random"}, {"graphdam_version": "0.2.0"}]
+    members = [RunRecord.model_validate({**EXAMPLE.model_dump(), **one}) for one in changes]
+    titles = [panel.title for panel in frontier._panels(members, ())]
+    assert titles == [
+        "Cora, GCN, public, graphdam 0.1.0",
+        "Cora, GCN, random, graphdam 0.1.0",
+        "Cora, GCN, public, graphdam 0.2.0",
+    ]
+    assert [panel.title for panel in frontier._panels(members[:1], ())] == ["Cora, GCN"]
+
+
+def test_every_score_has_a_panel_of_its_own() -> None:
+    panels = frontier._panels(embeddings(), ("macro_f1", "nmi"))
+    assert [panel.score for panel in panels] == ["accuracy", "nmi"]  # nobody holds macro-F1
+    assert [panel.mean(panel.records[0]) for panel in panels] == pytest.approx([83.0, 50.0])
+
+
+def test_a_method_looks_the_same_whatever_stands_beside_it() -> None:
+    few = styles_of(["trained alone", "DAM + teacher"])
+    many = styles_of(["another", "nested losses", "trained alone", "DAM + teacher", "L0 gate"])
+    assert list(few) == ["DAM + teacher", "trained alone"]
+    assert all(many[name] == style for name, style in few.items())
+    assert list(many)[-1] == "another"
+    names = [f"method {number}" for number in range(14)]
+    looks = {(style.colour, style.marker, style.dashes) for style in styles_of(names).values()}
+    assert len(looks) == 14
+    known = list(style_module._KNOWN.values())
+    assert len({(style.colour, style.marker) for style in known}) == len(known)
 
 
 def test_another_seed_is_another_picture(tmp_path: Path) -> None:

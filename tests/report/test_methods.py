@@ -9,8 +9,8 @@ import pytest
 
 from graphdam.errors import RunFolderError
 from graphdam.report import RunRecord, comparison, merge_records, method_name, read_record
-from graphdam.report.figures.frontier import _width as shown_width
 from graphdam.report.methods import line_name, wide_alone
+from graphdam.report.width import narrower_part, shown_width
 
 EXAMPLE = read_record(Path(__file__).parent / "example.json")
 WIDE: dict[str, Any] = {"recipe": "wide", "gate": None, "wide": None, "latency": None}
@@ -36,6 +36,8 @@ ALONE: dict[str, Any] = {"wide": None, "changed": {}, "penalty_weight": 0.0}
     ("record", "name"),
     [
         (wide(), "trained alone"),
+        (wide(changed={"act": "relu"}), "trained alone, ReLU"),
+        (wide(changed={"act": "gelu"}), "trained alone, act=gelu"),
         (wide(recipe="minge", widths=[[97]] * 3), "trained alone, MinGE's width"),
         (wide(recipe="random"), "random weights"),
         (wide(**cut("pca", 16)), "PCA of wide (output only)"),
@@ -75,6 +77,21 @@ def test_a_cut_embedding_stands_at_its_own_width_and_its_encoders_cost() -> None
     table = comparison([reduced, whole])
     widths = [dict(zip(table.columns, row, strict=True))["width per layer"] for row in table.rows]
     assert widths == ["256", "256, output cut to 16"]
+
+
+def test_every_method_says_whether_its_encoder_is_narrower_or_only_its_output() -> None:
+    about = {"objective": "dgi"}
+    rows = [wide(**about), wide(**about, **cut("pca", 16)), altered(**about)]
+    assert [narrower_part(record, rows) for record in rows] == [None, "output only", "encoder"]
+    truncated = wide(**about, **cut("truncate", 16), widths=[[16]] * 3)
+    assert narrower_part(truncated, rows) == "encoder"
+    # a wider model of another graph says nothing about this one
+    other = wide(dataset="pubmed", start_widths=[512], widths=[[512]] * 3)
+    assert narrower_part(wide(), [wide(), other]) is None
+    table = comparison(rows)
+    at = table.columns.index("narrower part")
+    assert [row[at] for row in table.rows] == ["–", "output only", "encoder"]
+    assert "narrower part" not in comparison([wide(), altered()]).columns
 
 
 def test_a_cut_model_is_nobodys_reference() -> None:

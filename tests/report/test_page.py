@@ -111,7 +111,7 @@ def test_a_group_is_written_as_the_same_bytes(tmp_path: Path) -> None:
     page = one[0].read_text(encoding="utf-8")
     assert page.startswith("# Cora · ")
     assert "Split: public." in page
-    assert "- GCN, trained alone, width 256: seed 1: odd." in page
+    assert "- Cora, GCN, trained alone, width 256: seed 1: odd." in page
     for picture in one[2:]:
         assert f"]({picture.name})" in page
 

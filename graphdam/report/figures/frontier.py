@@ -1,9 +1,12 @@
-"""What narrowness costs: the test score against the width or the multiply-adds, a line a method."""
+"""What narrowness costs: scores against the width or the multiply-adds, a line a method."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Literal
@@ -12,18 +15,18 @@ from graphdam.errors import RunFolderError
 from graphdam.report.figures.canvas import (
     BLACK,
     GREY,
-    MARKERS,
-    PALETTE,
     legend_columns,
     log2_axis,
     log_axis,
     save_figure,
 )
+from graphdam.report.figures.style import Style, styles_of
 from graphdam.report.methods import display_name, line_name, setting_of, wide_alone
-from graphdam.report.numbers import metric_text
+from graphdam.report.numbers import metric_text, part_of
 from graphdam.report.pareto import pareto_front
 from graphdam.report.record import RunRecord
 from graphdam.report.scores import Scores
+from graphdam.report.width import shown_width
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -34,21 +37,55 @@ Against = Literal["width", "multiply-adds"]
 
 _COLUMNS = 3
 
-_DEPTH = 12.0
-"""So many points below the wide model a panel ends, where anything lies lower."""
+_DEPTH = 9.0
+"""So many points below the wide model a panel ends at the latest."""
+
+
+@dataclass(frozen=True)
+class _Panel:
+    """The records of one setting that hold one score, and that score."""
+
+    title: str
+    records: tuple[RunRecord, ...]
+    score: str
+
+    def of(self, record: RunRecord) -> Scores:
+        scores = _score(record, self.score)
+        assert scores is not None
+        return scores
+
+    def mean(self, record: RunRecord) -> float:
+        return 100 * self.of(record).mean
+
+    def std(self, record: RunRecord) -> float:
+        return 100 * (self.of(record).std or 0.0)
 
 
 def draw_frontier(
-    records: Sequence[RunRecord], path: str | Path, *, against: Against = "width"
+    records: Sequence[RunRecord],
+    path: str | Path,
+    *,
+    against: Against = "width",
+    further: Sequence[str] = (),
 ) -> Path:
     """Draws a panel a setting (data set, split, model, objective, metric, graphdam's version).
 
     A point is one record, at its mean width (geometric, over seeds and, where no embedding is
     learnt, layers) or its mean number of multiply-adds. Around it lies the deviation over the
-    seeds. The grey band is the wide model trained alone, or, where that is not among the records,
-    the teacher of the run that has the widest one. Against multiply-adds the Pareto front is
-    drawn: the records that no other beats both in cost and in score. Where failures lie more than
-    12 points below the wide model, the panel ends there and names their scores at its edge.
+    seeds: as a band where widths were chosen, as a bar where they were learnt. The grey band is the
+    wide model trained alone, or, where that is not among the records, the teacher of the run that
+    has the widest one. Against multiply-adds the Pareto front is drawn: the records that no other
+    beats both in cost and in score. What lies more than 9 points below the wide model is named at
+    the panel's edge.
+
+    Args:
+        records: of one or more settings.
+        path: of the PNG.
+        against: what the x axis counts.
+        further: scores beside the test score, such as "macro_f1", that have panels of their own.
+
+    Raises:
+        RunFolderError: no record is of a model with hidden layers.
     """
     points = [record for record in records if record.start_widths]
     if not points:
@@ -56,15 +93,12 @@ def draw_frontier(
             f"No widths to draw among {len(records)} records: a frontier needs at least one "
             "record of a model with hidden layers. Name more runs."
         )
-    panels: dict[tuple[str, ...], list[RunRecord]] = {}
-    for record in points:
-        panels.setdefault(setting_of(record), []).append(record)
-    methods = [name for _, name in sorted({(_rank(r), line_name(r)) for r in points})]
-    named = any(record.learns_embedding for record in points)
-    cost, count = _width, _count_in_widths
+    panels = _panels(points, further)
+    cost, count = shown_width, _count_in_widths
     if against == "multiply-adds":
         cost, count = _multiply_adds, _count_in_multiply_adds
-    columns = min(len(panels), _COLUMNS)
+    styles = styles_of([line_name(record) for record in points])
+    columns = _num_columns(panels)
     rows = -(-len(panels) // columns)
 
     def draw(figure: Figure) -> None:
@@ -74,135 +108,179 @@ def draw_frontier(
             if at >= len(panels):
                 axes.set_axis_off()
                 continue
-            members = list(panels.values())[at]
-            _draw_band(axes, members)
+            panel = panels[at]
+            _draw_band(axes, panel)
             if against == "multiply-adds":
-                _draw_front(axes, members)
-            _draw_methods(axes, members, methods, cost)
-            count(axes, members)
-            _end_below(axes, members, cost)
+                _draw_front(axes, panel)
+            _draw_methods(axes, panel, styles, cost)
+            count(axes, panel.records)
+            _end_below(axes, panel, styles, cost)
             _span_at_least(axes, 2.0)
-            first = members[0]
-            title = f"{display_name(first.dataset)}, {display_name(first.model)}"
-            axes.set_title(f"{title}, {first.objective}" if named else title)
-            if at % columns == 0:
-                axes.set_ylabel(f"test {metric_text(first.test.metric)} (%)")
+            axes.set_title(panel.title)
+            if at % columns == 0 or panels[at - 1].score != panel.score:
+                axes.set_ylabel(f"{part_of(panel.score)} {metric_text(panel.score)} (%)".strip())
             for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
                 handles.setdefault(label, handle)
+        order = [*styles, *(label for label in handles if label not in styles)]
+        labels = [label for label in order if label in handles]
         figure.legend(
-            list(handles.values()),
-            list(handles),
+            [handles[label] for label in labels],
+            labels,
             loc="outside lower center",
-            ncols=legend_columns(list(handles), width=width),
+            ncols=legend_columns(labels, width=width),
         )
 
     width = 6.5 if columns == 1 else 1.0 + 3.3 * columns
-    lines = -(-(len(methods) + 2) // legend_columns(methods, width=width))
+    lines = -(-(len(styles) + 2) // legend_columns(list(styles), width=width))
     return save_figure(draw, path, width=width, height=0.5 + 0.2 * lines + 3.2 * rows)
 
 
-def _rank(record: RunRecord) -> int:
-    """The taught models first: in the colour of the student in `curves.png`, on every figure."""
-    return {"default": 0, "wide": 1}.get(record.recipe, 2)
+def _panels(records: Sequence[RunRecord], further: Sequence[str]) -> list[_Panel]:
+    """A panel a setting and score, the scores of a setting beside each other."""
+    settings: dict[tuple[str, ...], list[RunRecord]] = {}
+    for record in records:
+        settings.setdefault(setting_of(record), []).append(record)
+    panels = []
+    for members, name in product(settings.values(), (None, *further)):
+        score = name or members[0].test.metric
+        holding = tuple(record for record in members if _score(record, score) is not None)
+        if holding:
+            panels.append(_Panel(_title(members[0], records), holding, score))
+    return panels
+
+
+def _num_columns(panels: Sequence[_Panel]) -> int:
+    """As many as every setting has scores, so that each has a row; else as many as fit."""
+    scores = Counter(setting_of(panel.records[0]) for panel in panels)
+    each = set(scores.values())
+    return each.pop() if len(each) == 1 and each != {1} else min(len(panels), _COLUMNS)
+
+
+def _title(record: RunRecord, records: Sequence[RunRecord]) -> str:
+    """The setting in words, with as much of it as tells it from the others."""
+    words = [display_name(record.dataset), display_name(record.model)]
+    if any(other.learns_embedding for other in records):
+        words.append(display_name(record.objective))
+    if len({other.split for other in records}) > 1:
+        words.append(record.split)
+    if len({other.graphdam_version for other in records}) > 1:
+        words.append(f"graphdam {record.graphdam_version}")
+    return ", ".join(words)
+
+
+def _score(record: RunRecord, name: str) -> Scores | None:
+    return record.test if record.test.metric == name else record.further.get(name)
 
 
 def _draw_methods(
-    axes: Axes,
-    records: Sequence[RunRecord],
-    methods: Sequence[str],
-    cost: Callable[[RunRecord], float],
+    axes: Axes, panel: _Panel, styles: Mapping[str, Style], cost: Callable[[RunRecord], float]
 ) -> None:
-    for at, method in enumerate(methods):
-        mine = sorted((r for r in records if line_name(r) == method), key=cost)
+    for method, style in styles.items():
+        mine = sorted((r for r in panel.records if line_name(r) == method), key=cost)
         if not mine:
             continue
-        again, colour = at // len(PALETTE), PALETTE[at % len(PALETTE)]
         costs = [cost(record) for record in mine]
-        means = [100 * record.test.mean for record in mine]
-        deviations = [100 * (record.test.std or 0.0) for record in mine]
-        if len(mine) > 1:
+        means = [panel.mean(record) for record in mine]
+        deviations = [panel.std(record) for record in mine]
+        # between learnt widths nothing was measured, so no band joins them
+        learnt = len({record.penalty_weight for record in mine}) > 1 or len(mine) == 1
+        over = 3.0 if style.front else 2.0
+        if not learnt:
             low = [mean - std for mean, std in zip(means, deviations, strict=True)]
             high = [mean + std for mean, std in zip(means, deviations, strict=True)]
-            axes.fill_between(costs, low, high, color=colour, alpha=0.15, linewidth=0)
+            axes.fill_between(costs, low, high, color=style.colour, alpha=0.13, linewidth=0)
         axes.errorbar(
             costs,
             means,
-            yerr=deviations if len(mine) == 1 else None,
-            color=colour,
-            # more methods than colours: the same colours again, with other marks and dashes
-            marker=MARKERS[(at + again) % len(MARKERS)],
-            linestyle="--" if again else "-",
-            markersize=5.5,
+            yerr=deviations if learnt else None,
+            color=style.colour,
+            marker=style.marker,
+            linestyle="none" if len(mine) == 1 else ":" if learnt else style.dashes,
+            linewidth=2.2 if style.front else 1.4,
+            markersize=style.size,
             markeredgecolor="white",
             markeredgewidth=0.7,
             capsize=2.5,
             elinewidth=1.1,
+            zorder=over,
             label=method,
         )
 
 
-def _draw_band(axes: Axes, records: Sequence[RunRecord]) -> None:
-    band = _band(records)
+def _draw_band(axes: Axes, panel: _Panel) -> None:
+    band = _band(panel)
     if band is None:
         return
     name, scores = band
     mean, std = 100 * scores.mean, 100 * (scores.std or 0.0)
-    axes.axhspan(mean - std, mean + std, color=GREY, alpha=0.22, linewidth=0)
+    axes.axhspan(mean - std, mean + std, color=GREY, alpha=0.2, linewidth=0)
     axes.axhline(mean, color=GREY, linewidth=1.2, linestyle="--", label=name)
 
 
-def _band(records: Sequence[RunRecord]) -> tuple[str, Scores] | None:
+def _band(panel: _Panel) -> tuple[str, Scores] | None:
+    records = panel.records
     alone = [wide for record in records if (wide := wide_alone(record, records)) is not None]
     if alone:
         widest = max(alone, key=lambda record: sum(record.start_widths))
-        return "wide, trained alone", widest.test
+        return "wide, trained alone", panel.of(widest)
     beside = [record.wide for record in records if record.wide is not None]
     if beside:
         teacher = max(beside, key=lambda reference: sum(reference.widths))
-        return f"wide ({teacher.name})", teacher.test
+        scores = teacher.further.get(panel.score)
+        if teacher.test.metric == panel.score:
+            scores = teacher.test
+        return None if scores is None else (f"wide ({teacher.name})", scores)
     return None
 
 
-def _draw_front(axes: Axes, records: Sequence[RunRecord]) -> None:
+def _draw_front(axes: Axes, panel: _Panel) -> None:
     """A stair under which no model is worth its cost."""
-    points = [(_multiply_adds(record), 100 * record.test.mean) for record in records]
+    points = [(_multiply_adds(record), panel.mean(record)) for record in panel.records]
     front = [points[at] for at in pareto_front(points)]
     axes.plot(
         [cost for cost, _ in front] + [2.2 * max(cost for cost, _ in points)],
         [score for _, score in front] + [front[-1][1]],
         color=BLACK,
         linewidth=1.2,
-        linestyle=":",
+        linestyle=(0, (1, 1.5)),
         drawstyle="steps-post",
         label="Pareto front",
     )
 
 
 def _end_below(
-    axes: Axes, records: Sequence[RunRecord], cost: Callable[[RunRecord], float]
+    axes: Axes, panel: _Panel, styles: Mapping[str, Style], cost: Callable[[RunRecord], float]
 ) -> None:
     """Ends a panel where only failures would lie, so that the others can be told apart."""
-    band = _band(records)
-    scores = [100 * record.test.mean for record in records]
-    floor = (100 * band[1].mean if band else max(scores)) - _DEPTH
-    if min(scores) >= floor:
+    from matplotlib.patheffects import withStroke
+
+    band = _band(panel)
+    means = [panel.mean(record) for record in panel.records]
+    limit = (100 * band[1].mean if band else max(means)) - _DEPTH
+    if min(means) >= limit:
         return
-    tops = [100 * (record.test.mean + (record.test.std or 0.0)) for record in records]
-    axes.set_ylim(floor, max(tops) + 0.05 * (max(tops) - floor))
-    below: dict[float, list[float]] = {}
-    for record, score in zip(records, scores, strict=True):
-        if score < floor:
-            below.setdefault(round(math.log2(cost(record)), 1), []).append(score)
+    shown = [record for record in panel.records if panel.mean(record) >= limit]
+    bottom = min(panel.mean(record) - panel.std(record) for record in shown)
+    top = max(panel.mean(record) + panel.std(record) for record in shown)
+    floor = max(limit, bottom - 0.15 * (top - bottom))
+    axes.set_ylim(floor, top + 0.05 * (top - floor))
+    below: dict[float, list[RunRecord]] = {}
+    for record in sorted(panel.records, key=panel.mean):
+        if panel.mean(record) < limit:
+            below.setdefault(round(math.log2(cost(record)), 1), []).append(record)
     for place, lower in below.items():
-        axes.annotate(
-            "↓ " + ", ".join(f"{score:.0f}" for score in sorted(lower, reverse=True)),
-            (2**place, floor),
-            xytext=(0, 3),
-            textcoords="offset points",
-            ha="center",
-            fontsize="small",
-            color=BLACK,
-        )
+        for line, record in enumerate(lower):
+            axes.annotate(
+                f"↓ {panel.mean(record):.0f}",
+                (2**place, floor),
+                xytext=(0, 3 + 10 * line),
+                textcoords="offset points",
+                ha="center",
+                fontsize="small",
+                color=styles[line_name(record)].colour,
+                path_effects=[withStroke(linewidth=2.5, foreground="white")],
+                zorder=4,
+            )
 
 
 def _span_at_least(axes: Axes, points: float) -> None:
@@ -220,7 +298,7 @@ def _limits(values: Sequence[float]) -> tuple[float, float]:
 
 
 def _count_in_widths(axes: Axes, records: Sequence[RunRecord]) -> None:
-    low, high = _limits([_width(record) for record in records])
+    low, high = _limits([shown_width(record) for record in records])
     log2_axis(axes, "x", low=low, high=high)
     layers = max(len(record.start_widths) for record in records)
     if records[0].learns_embedding:
@@ -237,11 +315,3 @@ def _count_in_multiply_adds(axes: Axes, records: Sequence[RunRecord]) -> None:
 
 def _multiply_adds(record: RunRecord) -> float:
     return fmean(record.multiply_adds)
-
-
-def _width(record: RunRecord) -> float:
-    if record.reduction is not None and not record.reduction.cuts_encoder:
-        return float(record.reduction.width)
-    layers = slice(-1, None) if record.learns_embedding else slice(None)
-    logs = [math.log2(width) for widths in record.widths for width in widths[layers]]
-    return float(2 ** fmean(logs))
