@@ -5,7 +5,8 @@
 
 A record is what `graphdam bench` leaves of a cell, copied to benchmarks/results/BENCH; it names
 the command that makes it again. Run folders stay under --runs, and what is finished there is not
-trained again. Data as for `graphdam train`.
+trained again. A cell that failed is written down in benchmarks/results/failures.json, and its table
+says so until it has a record. Data as for `graphdam train`.
 """
 
 from __future__ import annotations
@@ -13,14 +14,19 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
+from blocks import FAILURES, read_failures
 from joblib import cpu_count
+from pydantic import TypeAdapter
 from rich.console import Console
 
 from graphdam.bench import BENCHES, Bench, find_bench, run_bench
 from graphdam.cli.bench_progress import BenchProgress
 from graphdam.errors import GraphDamError
+from graphdam.files import write_atomically
+from graphdam.report import BenchFolder, MissingCell
 
 RESULTS = Path(__file__).parent / "results"
 SEEDS = range(10)
@@ -34,6 +40,20 @@ def without_record(bench: Bench, results: Path) -> Bench:
     return Bench(bench.name, bench.summary, cells)
 
 
+def keep_failures(bench: Bench, missing: Sequence[MissingCell], results: Path) -> None:
+    """Writes down which cells of the bench failed, in place of what was known of them."""
+    known = read_failures(results)
+    for cell in bench.cells:
+        known.pop(f"{bench.name}/{cell.name}", None)
+    known |= {f"{bench.name}/{cell.name}": cell for cell in missing}
+    file = results / FAILURES
+    if known:
+        content = TypeAdapter(dict[str, MissingCell]).dump_json(known, indent=1)
+        write_atomically(file, f"{content.decode()}\n")
+    else:
+        file.unlink(missing_ok=True)
+
+
 def main() -> int:
     assert __doc__ is not None
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -43,7 +63,7 @@ def main() -> int:
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="where run folders lie")
     parser.add_argument("--jobs", type=int, default=cpu_count(), help="runs side by side")
     arguments = parser.parse_args()
-    results = RESULTS / arguments.bench
+    results, folder = RESULTS / arguments.bench, arguments.runs / f"bench-{arguments.bench}"
     try:
         bench = find_bench(arguments.bench).only(arguments.only)
         if not arguments.again:
@@ -51,7 +71,7 @@ def main() -> int:
         with BenchProgress(bench, Console(stderr=True)) as progress:
             result = run_bench(
                 bench,
-                arguments.runs / f"bench-{bench.name}",
+                folder,
                 jobs=arguments.jobs,
                 seeds=SEEDS,
                 observer=progress.observer,
@@ -62,6 +82,9 @@ def main() -> int:
     results.mkdir(parents=True, exist_ok=True)
     for record in result.records:
         shutil.copyfile(record, results / record.name)
+    failed = {failure.cell for failure in result.failures}
+    missing = [cell for cell in BenchFolder(folder).missing() if cell.name in failed]
+    keep_failures(bench, missing, RESULTS)
     for failure in result.failures:
         print(f"failed: {failure.cell} seed {failure.seed}: {failure.reason}", file=sys.stderr)
     return 1 if result.failures else 0

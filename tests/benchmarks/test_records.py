@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from benchmark_script import load_script
-from tiny_bench import TINY
+from tiny_bench import TINY, make_bench, make_cell
 
 from graphdam.bench import BENCHES, find_bench
 
@@ -40,3 +40,21 @@ def test_records_are_kept_and_not_made_again(
     monkeypatch.setattr(sys, "argv", [*arguments, "--only", "nothing"])
     assert records.main() == 2
     assert "Unknown cell 'nothing'" in capsys.readouterr().err
+
+
+def test_failures_are_written_down_until_they_are_mended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results, runs = tmp_path / "results", tmp_path / "runs"
+    monkeypatch.setattr(records, "RESULTS", results)
+    monkeypatch.setattr(records, "SEEDS", range(1))
+    broken = make_bench(make_cell("wrong", dataset=str(tmp_path / "none.npz")), *TINY.cells[:1])
+    monkeypatch.setitem(BENCHES, "tiny", lambda *, quick: broken)
+    arguments = ["records.py", "tiny", "--runs", str(runs), "--jobs", "1"]
+    monkeypatch.setattr(sys, "argv", arguments)
+    assert records.main() == 1
+    [(name, cell)] = records.read_failures(results).items()
+    assert name == "tiny/wrong"
+    assert cell.reason.startswith("1 of 1 seeds failed; seed 0: ")
+    records.keep_failures(broken, [], results)
+    assert not (results / "failures.json").exists()
