@@ -42,6 +42,7 @@ from graphdam.report import (
     comparison,
     deviation_line,
     hours,
+    is_alike,
     notes,
     read_record,
     read_references,
@@ -179,7 +180,15 @@ def _with_notes(parts: Sequence[str], records: Sequence[RunRecord]) -> str:
 
 def _reproduction(pattern: str, results: Path) -> str:
     references = read_references(results.parent / REFERENCES)
-    return to_markdown(reproduction(read_records(pattern, results), references))
+    records = [
+        record
+        for record in read_records(pattern, results)
+        if any(is_alike(record, reference) for reference in references)
+    ]
+    if not records:
+        raise DataError(f"No reference is of the setting of a record that '{pattern}' names.")
+    table = to_markdown(reproduction(records, references))
+    return f"{table}\n\n{caption(records, compared=False)}"
 
 
 def _hours(pattern: str, results: Path) -> str:

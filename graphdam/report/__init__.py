@@ -35,7 +35,7 @@ from graphdam.report.record import (
     write_record,
     write_record_file,
 )
-from graphdam.report.reproduction import Reference, read_references, reproduction
+from graphdam.report.reproduction import Reference, is_alike, read_references, reproduction
 from graphdam.report.scores import Scores
 from graphdam.report.summary import summary
 from graphdam.report.sweep import sweep
@@ -75,6 +75,7 @@ __all__ = [
     "draw_run",
     "group_records",
     "hours",
+    "is_alike",
     "merge_records",
     "method_name",
     "notes",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from graphdam.report.methods import display_name, method_name
@@ -18,7 +19,7 @@ def caption(records: Sequence[RunRecord], *, compared: bool = True) -> str:
     if not records:
         raise ValueError("A caption needs at least one record, received none.")
     sentences = [f"Split: {_distinct(record.split for record in records)}"]
-    sentences += dict.fromkeys(record.selection for record in records)
+    sentences += _joined(dict.fromkeys(record.selection for record in records))
     seeds = _distinct(seeds_text(record.seeds) for record in records)
     sentences.append(seeds[:1].upper() + seeds[1:])
     if any(len(record.seeds) > 1 for record in records):
@@ -32,6 +33,20 @@ def caption(records: Sequence[RunRecord], *, compared: bool = True) -> str:
     if len(records) == 1:
         sentences.append(f"Made by `{records[0].command}`")
     return " ".join(f"{sentence.rstrip('.')}." for sentence in sentences)
+
+
+def _joined(sentences: Iterable[str]) -> list[str]:
+    """Sentences that differ in nothing but one number as one sentence with all the numbers.
+
+    >>> _joined(["From 180 on.", "All.", "From 0 on."])
+    ['From 180 / 0 on.', 'All.']
+    """
+    numbers: dict[tuple[str, ...], list[str]] = {}
+    for sentence in sentences:
+        # a sentence without a number is cut at its end
+        before, number, after = re.split(r"(\d+|$)", sentence, maxsplit=1)
+        numbers.setdefault((before, after), []).append(number)
+    return [f"{before}{' / '.join(each)}{after}" for (before, after), each in numbers.items()]
 
 
 def notes(records: Sequence[RunRecord]) -> str | None:

@@ -31,7 +31,6 @@ _NAMES = {
     "bgrl": "BGRL",
     "gae": "GAE",
     "vgae": "VGAE",
-    "node-classification": "node classification",
 }
 _ACTIVATIONS = {"relu": "ReLU", "elu": "ELU", "prelu": "PReLU"}
 
@@ -125,10 +124,10 @@ def _recipe_name(record: RunRecord) -> str:
     return name if own else f"{name} ({record.recipe})"
 
 
-def has_set_width(record: RunRecord) -> bool:
-    """Whether it is a gated model beside a teacher that closed to a width that was asked for."""
-    gated = record.gate is not None and record.wide is not None and record.recipe == "default"
-    return gated and "target_width" in record.changed and not starts_at_target(record)
+def is_graphdam(record: RunRecord) -> bool:
+    """Whether it is what graphdam stands for: a DAM gate that closed beside a teacher."""
+    taught = record.recipe == "default" and record.wide is not None
+    return taught and record.gate == "dam" and not starts_at_target(record)
 
 
 def starts_at_target(record: RunRecord) -> bool:

@@ -12,10 +12,11 @@ from graphdam.report.bench_folder import MissingCell
 from graphdam.report.caption import caption, notes
 from graphdam.report.comparison import comparison
 from graphdam.report.figures import draw_frontier
-from graphdam.report.methods import display_name
+from graphdam.report.methods import display_name, is_graphdam
 from graphdam.report.missing import with_missing
 from graphdam.report.record import RunRecord
 from graphdam.report.table import TextTable, to_csv, to_markdown
+from graphdam.report.verdict import RULE, verdict
 
 
 @dataclass(frozen=True)
@@ -59,13 +60,14 @@ def write_group(group: Group, out: Path) -> list[Path]:
     parts = [f"# {group.title}", to_markdown(table)]
     if group.records:
         parts.append(caption(group.records))
+    parts += _verdicts(group.records)
     met = notes(group.records)
     if met is not None:
         parts.append(met)
     out.mkdir(parents=True, exist_ok=True)
     if any(record.start_widths for record in group.records):
         width, cost = out / f"{name}-width.png", out / f"{name}-multiply-adds.png"
-        draw_frontier(group.records, width)
+        draw_frontier(group.records, width, further=_held_by_all(group.records))
         draw_frontier(group.records, cost, against="multiply-adds")
         parts.append(f"![Test score against width]({width.name})")
         parts.append(f"![Test score against multiply-adds]({cost.name})")
@@ -73,6 +75,25 @@ def write_group(group: Group, out: Path) -> list[Path]:
     write_atomically(files[0], "\n\n".join(parts) + "\n")
     write_atomically(files[1], to_csv(table))
     return files
+
+
+def _verdicts(records: Sequence[RunRecord]) -> list[str]:
+    """The best rivals of graphdam, for every model that has a width which was set."""
+    parts = []
+    for model in dict.fromkeys(record.model for record in records):
+        mine = [record for record in records if record.model == model]
+        if any(is_graphdam(record) and "target_width" in record.changed for record in mine):
+            found = verdict(mine)
+            parts += [
+                f"## {display_name(model)}: the best rival at every width",
+                to_markdown(found.table),
+                " ".join([*found.sentences, RULE]),
+            ]
+    return parts
+
+
+def _held_by_all(records: Sequence[RunRecord]) -> list[str]:
+    return sorted(set.intersection(*(set(record.further) for record in records)))
 
 
 _Key = tuple[str, str, str, str, str]

@@ -68,7 +68,7 @@ def reproduction(records: Sequence[RunRecord], references: Sequence[Reference]) 
     require_one_version(records)
     rows, data = [], []
     for reference in references:
-        alike = [record for record in records if _is_alike(record, reference)]
+        alike = [record for record in records if is_alike(record, reference)]
         wide = max(
             (found for record in alike if (found := wide_alone(record, records)) is not None),
             key=lambda record: len(record.seeds),
@@ -114,8 +114,8 @@ def reproduction(records: Sequence[RunRecord], references: Sequence[Reference]) 
     )
 
 
-def _is_alike(record: RunRecord, reference: Reference) -> bool:
-    """Whether it is a model trained alone in the reference's setting."""
+def is_alike(record: RunRecord, reference: Reference) -> bool:
+    """Whether the record is of a model trained alone in the reference's setting."""
     mine = (record.dataset, record.split, record.model, record.objective)
     theirs = (reference.dataset, reference.split, reference.model, reference.objective)
     return mine == theirs and record.recipe == "wide" and record.reduction is None

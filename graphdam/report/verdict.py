@@ -7,12 +7,7 @@ from dataclasses import dataclass
 
 from graphdam.errors import RunFolderError
 from graphdam.report.comparison import difference_text, paired_by_seed
-from graphdam.report.methods import (
-    has_set_width,
-    method_name,
-    require_one_setting,
-    starts_at_target,
-)
+from graphdam.report.methods import is_graphdam, method_name, require_one_setting
 from graphdam.report.numbers import MISSING, p_value, percent
 from graphdam.report.record import RunRecord
 from graphdam.report.table import TextTable, Value
@@ -46,13 +41,16 @@ def verdict(records: Sequence[RunRecord]) -> Verdict:
         RunFolderError: the records are of several settings, or none has a width that was set.
     """
     require_one_setting(records)
-    ours = sorted((record for record in records if has_set_width(record)), key=shown_width)
+    set_widths = [
+        record for record in records if is_graphdam(record) and "target_width" in record.changed
+    ]
+    ours = sorted(set_widths, key=shown_width)
     if not ours:
         raise RunFolderError(
             f"None of {len(records)} records is of a gated model beside a teacher whose width was "
             "set: a verdict needs at least one, as `graphdam train --target-width 8` makes."
         )
-    rivals = [record for record in records if _is_rival(record)]
+    rivals = [record for record in records if not is_graphdam(record)]
     own_widths = [shown_width(record) for record in ours]
     rows: list[tuple[str, ...]] = []
     data: list[tuple[Value, ...]] = []
@@ -89,10 +87,6 @@ def verdict(records: Sequence[RunRecord]) -> Verdict:
         ),
         sentences=tuple(sentences),
     )
-
-
-def _is_rival(record: RunRecord) -> bool:
-    return record.recipe != "default" or starts_at_target(record)
 
 
 def _compared_at(rival: RunRecord, widths: Sequence[float]) -> float | None:

@@ -116,6 +116,17 @@ def test_a_group_is_written_as_the_same_bytes(tmp_path: Path) -> None:
         assert f"]({picture.name})" in page
 
 
+def test_a_groups_page_says_who_is_on_top(tmp_path: Path) -> None:
+    own = altered(changed={"target_width": [8]}, widths=[[8]] * 3)
+    worse = Scores.of("accuracy", [0.8, 0.8, 0.8]).model_dump()
+    narrow = altered(**WIDE, start_widths=[8], widths=[[8]] * 3, test=worse)
+    gat = altered(model="gat")  # no width was set: nothing to judge
+    [group] = group_records([own, narrow, gat])
+    page = write_group(group, tmp_path)[0].read_text(encoding="utf-8")
+    assert page.count("the best rival at every width") == 1
+    assert "graphdam is on or above every recorded rival at width 8." in page
+
+
 def test_a_group_of_failures_alone_is_written_too(tmp_path: Path) -> None:
     [group] = group_records([], [missing()])
     files = write_group(group, tmp_path)

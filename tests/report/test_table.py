@@ -219,6 +219,10 @@ def test_caption_says_how_it_was_made() -> None:
     assert "cpu, 1 thread / cpu, 2 threads." in both
     assert "Recorded 2025-01-31 to 2025-02-01." in both
     assert "paired by seed" in both
+    later = altered(selection="The best from epoch 180 on.")
+    sooner = altered(selection="The best from epoch 0 on.")
+    assert "The best from epoch 180 / 0 on." in caption([later, sooner])
+    assert "paired by seed" not in caption([later, sooner], compared=False)
     with pytest.raises(ValueError, match="at least one record, received none"):
         caption([])
 

@@ -84,6 +84,15 @@ def test_a_rival_stands_at_the_smallest_width_at_or_above_its_own(
     assert all((", width " in row[2]) == (widths != [4] * 3) for row in rows if row[2] != "–")
 
 
+def test_what_is_no_dam_gate_beside_a_teacher_is_a_rival() -> None:
+    changed = {"target_width": [8], "gate": "l1"}
+    other = model(8, 0.9, 0.9, 0.9, gate="l1", changed=changed)
+    untaught = model(8, 0.7, 0.7, 0.7, wide=None, changed={"target_width": [8]})
+    [row] = verdict([ours(8, 0.8, 0.8, 0.8), other, untaught]).table.rows
+    assert row[2].startswith("L1 gate + teacher")
+    assert row[5].startswith("DAM")
+
+
 def test_a_tie_is_on_top_and_a_width_without_rivals_says_so() -> None:
     records = [ours(4, 0.8, 0.8, 0.8), ours(8, 0.8, 0.8, 0.8), alone(8, 0.8, 0.8, 0.8)]
     assert verdict(records).sentences == (
