@@ -33,9 +33,9 @@ class Verdict:
 def verdict(records: Sequence[RunRecord]) -> Verdict:
     """Graphdam's models of a set width, each beside the best of the rivals that are as narrow.
 
-    Everything among the records that is not a gated model beside a teacher is a rival, "narrow +
-    teacher" too; a second column leaves those with a teacher out. Differences are graphdam's score
-    minus the rival's, paired by seed.
+    Every record with hidden layers that is not of a DAM gate which closed beside a teacher is a
+    rival's, "narrow + teacher" too; a second column leaves those with a teacher out. Differences
+    are graphdam's score minus the rival's, paired by seed.
 
     Raises:
         RunFolderError: the records are of several settings, or none has a width that was set.
@@ -50,7 +50,7 @@ def verdict(records: Sequence[RunRecord]) -> Verdict:
             f"None of {len(records)} records is of a gated model beside a teacher whose width was "
             "set: a verdict needs at least one, as `graphdam train --target-width 8` makes."
         )
-    rivals = [record for record in records if not is_graphdam(record)]
+    rivals = [record for record in records if record.start_widths and not is_graphdam(record)]
     own_widths = [shown_width(record) for record in ours]
     rows: list[tuple[str, ...]] = []
     data: list[tuple[Value, ...]] = []

@@ -93,6 +93,11 @@ def test_what_is_no_dam_gate_beside_a_teacher_is_a_rival() -> None:
     assert row[5].startswith("DAM")
 
 
+def test_a_model_without_hidden_layers_is_no_rival() -> None:
+    linear = alone(8, 0.9, 0.9, 0.9, start_widths=[], widths=[[]] * 3)
+    assert verdict([ours(8, 0.8, 0.8, 0.8), linear]).table.rows[0][2] == "–"
+
+
 def test_a_tie_is_on_top_and_a_width_without_rivals_says_so() -> None:
     records = [ours(4, 0.8, 0.8, 0.8), ours(8, 0.8, 0.8, 0.8), alone(8, 0.8, 0.8, 0.8)]
     assert verdict(records).sentences == (
