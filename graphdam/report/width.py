@@ -13,7 +13,7 @@ from graphdam.report.record import RunRecord
 def shown_width(record: RunRecord) -> float:
     """The width that a record stands at in figures: that of the embedding, where one is learnt.
 
-    The geometric mean over seeds and, where no embedding is learnt, layers; 0 without hidden layers.
+    The geometric mean over seeds and, where no embedding is learnt, layers; 0 without such.
     """
     if record.output_cut_to is not None:
         return float(record.output_cut_to)

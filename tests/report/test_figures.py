@@ -165,6 +165,10 @@ def test_a_panel_ends_above_failures_and_names_them() -> None:
     end([*failures(), RunRecord.model_validate({**EXAMPLE.model_dump(), "test": scores})])
     wide = next(record for record in records() if record.recipe == "wide")
     assert axes.get_ylim()[0] == pytest.approx(100 * wide.test.mean - 9)
+    # a mark at the limit stays clear of the words at the edge: 0.1 of what lies above it
+    scores = Scores.of("accuracy", [0.741] * 3).model_dump()
+    end([*failures(), RunRecord.model_validate({**EXAMPLE.model_dump(), "test": scores})])
+    assert axes.get_ylim()[0] == pytest.approx(74.1 - 0.1 * (84 - 74.1))
 
 
 def test_panels_of_one_data_set_are_told_apart() -> None:

@@ -38,7 +38,7 @@ Against = Literal["width", "multiply-adds"]
 _COLUMNS = 3
 
 _DEPTH = 9.0
-"""So many points below the wide model a panel ends at the latest."""
+"""What scores so many points less than the wide model is not what a panel reaches down to."""
 
 
 @dataclass(frozen=True)
@@ -263,10 +263,12 @@ def _end_below(
     bottom = min(panel.mean(record) - panel.std(record) for record in shown)
     top = max(panel.mean(record) + panel.std(record) for record in shown)
     floor = max(limit, bottom - 0.15 * (top - bottom))
+    lowest = min(panel.mean(record) for record in shown)
+    floor = min(floor, lowest - 0.1 * (top - lowest))  # room for words below the marks
     axes.set_ylim(floor, top + 0.05 * (top - floor))
     below: dict[float, list[RunRecord]] = {}
     for record in sorted(panel.records, key=panel.mean):
-        if panel.mean(record) < limit:
+        if panel.mean(record) < floor:
             below.setdefault(round(math.log2(cost(record)), 1), []).append(record)
     for place, lower in below.items():
         for line, record in enumerate(lower):
