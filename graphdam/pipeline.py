@@ -343,6 +343,13 @@ def _selection(settings: Settings) -> str:
     if settings.gate is None:
         return "The best of all epochs on validation (ties: lower loss); test read once."
     begin = min(round(settings.gate_end * settings.epochs), settings.epochs - 1)
+    if settings.teacher and settings.keeps_nearest:
+        rests = settings.teacher_rests_from < settings.epochs
+        begin = max(begin, settings.teacher_rests_from) if rests else begin
+        return (
+            f"The epoch whose outputs are nearest to the teacher's from {begin} on, when the width "
+            f"is final{' and the teacher rests' if rests else ''}; test read once."
+        )
     return (
         f"The best epoch on validation from {begin} on, when the width is final (ties: "
         f"lower loss); test read once."
