@@ -189,13 +189,17 @@ class CSRMatrix:
         reordered._before = self, new_row
         return reordered
 
-    def rows(self, index: Tensor) -> Tensor:
-        """The chosen rows, dense: [len(index), N]."""
+    def entries_of(self, index: Tensor) -> tuple[Tensor, Tensor]:
+        """The entries of the chosen rows: which of these each stands in, and where in `value`."""
         start = self.row_pointer[index].long()
         count = self.row_pointer[index + 1].long() - start
         target = torch.repeat_interleave(torch.arange(index.numel(), device=self.device), count)
         first = torch.repeat_interleave(start - count.cumsum(0) + count, count)
-        entry = first + torch.arange(target.numel(), device=self.device)
+        return target, first + torch.arange(target.numel(), device=self.device)
+
+    def rows(self, index: Tensor) -> Tensor:
+        """The chosen rows, dense: [len(index), N]."""
+        target, entry = self.entries_of(index)
         dense = self.value.new_zeros(index.numel(), self.shape[1])
         position = (target, self.column[entry].long())
         return dense.index_put(position, self.value[entry], accumulate=True)

@@ -27,14 +27,39 @@ class Adjacency:
     Attributes:
         kind: how it was made; an encoder refuses an adjacency of another kind.
         matrix: [N, N]; entry (i, j) is the weight of the message from node j to node i.
+        hops: of one that reaches some nodes only, the matrix of every layer; see `reaching`.
     """
 
     kind: str
     matrix: CSRMatrix
+    hops: tuple[CSRMatrix, ...] = ()
 
     @property
     def num_nodes(self) -> int:
         return self.matrix.size(0)
+
+    def reaching(self, nodes: Tensor, num_layers: int) -> Adjacency:
+        """The messages that the outputs of some nodes depend on, layer by layer.
+
+        The last layer's matrix has a row for each of `nodes`, in their order, and a column for each
+        node that sends to one of them; these are the rows of the layer before, and so on. The first
+        layer reads all nodes.
+        """
+        hops: list[CSRMatrix] = []
+        for layer in reversed(range(num_layers)):
+            row, entry = self.matrix.entries_of(nodes)
+            column, senders = self.matrix.column[entry].long(), self.num_nodes
+            receivers = nodes.numel()
+            if layer > 0:
+                nodes, column = torch.unique(column, return_inverse=True)
+                senders = nodes.numel()
+            value = self.matrix.value[entry]
+            hops.insert(0, CSRMatrix.from_coo(row, column, value, (receivers, senders)))
+        return replace(self, hops=tuple(hops))
+
+    def at(self, layer: int) -> Adjacency:
+        """What a layer multiplies with."""
+        return Adjacency(self.kind, self.hops[layer]) if self.hops else self
 
     @property
     def num_messages(self) -> int:
@@ -64,7 +89,8 @@ class Adjacency:
 
     def to(self, target: torch.device | torch.dtype | str) -> Adjacency:
         """On another device, or with entries of another floating-point type."""
-        return replace(self, matrix=self.matrix.to(target))
+        hops = tuple(hop.to(target) for hop in self.hops)
+        return replace(self, matrix=self.matrix.to(target), hops=hops)
 
 
 def edge_list(

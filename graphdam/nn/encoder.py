@@ -48,6 +48,16 @@ class Encoder(ConvStack):
     # Layer by layer over a NeighborLoader's batches: PyG's own, which calls the method above.
     inference = BasicGNN.inference
 
+    def outputs_of(self, nodes: Tensor, x: Tensor | CSRMatrix, adjacency: Adjacency) -> Tensor:
+        """The outputs of some nodes: what `forward(x, adjacency)[nodes]` is.
+
+        Args:
+            nodes: int64 [M], all different.
+            x: node features [N, in_channels].
+            adjacency: from `prepare`.
+        """
+        return self(x, adjacency)[nodes]  # type: ignore[no-any-return]
+
     def penalty(self) -> Tensor:
         """The mean of the gates' penalties: add it to the loss, times λ."""
         return width_penalty(self)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch_geometric.nn import GCNConv, MessagePassing
 
 from graphdam.data.csr import CSRMatrix
@@ -75,6 +75,16 @@ class GCN(Encoder):
     def convolve(self, conv: MessagePassing, x: Tensor | CSRMatrix, adjacency: Adjacency) -> Tensor:
         out = adjacency.matrix @ apply_linear(conv.lin, x)
         return out if conv.bias is None else out + conv.bias
+
+    def outputs_of(self, nodes: Tensor, x: Tensor | CSRMatrix, adjacency: Adjacency) -> Tensor:
+        """What `forward(x, adjacency)[nodes]` is, computed of the nodes that it depends on.
+
+        A norm may look at all nodes, and jumping knowledge reads every layer of one node: there,
+        everything is computed.
+        """
+        if self.jk_mode is not None or not all(isinstance(norm, nn.Identity) for norm in self.norms):
+            return super().outputs_of(nodes, x, adjacency)
+        return self(x, adjacency.reaching(nodes, self.num_layers))  # type: ignore[no-any-return]
 
     def conv_multiply_adds(
         self, conv: MessagePassing, *, num_nodes: int, input_entries: int, num_messages: int

@@ -400,7 +400,7 @@ class ConvStack(nn.Module, ABC):
     ) -> Tensor:
         conv = self.conv(layer)
         if isinstance(edge_index, Adjacency):
-            return self.convolve(conv, x, edge_index)
+            return self.convolve(conv, x, edge_index.at(layer))
         if self.supports_edge_weight:
             return conv(x, edge_index, edge_weight=edge_weight)  # type: ignore[no-any-return]
         if self.supports_edge_attr:

@@ -109,7 +109,7 @@ class Grace(_TwoViews):
     def loss(self, encoder: Encoder, prepared: PreparedGraph, outputs: Tensor) -> Tensor:
         nodes = torch.randperm(outputs.size(0), device=outputs.device)[: self.num_contrasted]
         first, second = (
-            F.normalize(self.projection(encoder(*view)[nodes]))
+            F.normalize(self.projection(encoder.outputs_of(nodes, *view)))
             for view in self.drawn_views(encoder, prepared)
         )
         return (self._contrast(first, second) + self._contrast(second, first)) / 2
