@@ -82,7 +82,8 @@ class GCN(Encoder):
         A norm may look at all nodes, and jumping knowledge reads every layer of one node: there,
         everything is computed.
         """
-        if self.jk_mode is not None or not all(isinstance(norm, nn.Identity) for norm in self.norms):
+        has_norm = any(not isinstance(norm, nn.Identity) for norm in self.norms)
+        if has_norm or self.jk_mode is not None:
             return super().outputs_of(nodes, x, adjacency)
         return self(x, adjacency.reaching(nodes, self.num_layers))  # type: ignore[no-any-return]
 

@@ -21,10 +21,10 @@ class Brake:
     the teacher from itself, :math:`d_t`: the difference that the graph does not care about. The
     other is what the teacher's predictions tell about the nodes at all, :math:`d_0`, the distance
     of the best answer that is the same for every node: a teacher that dropout drowns would allow
-    everything. (Of a teacher that nothing disturbs, :math:`d_t` is the least :math:`d_s` so far: what
-    the student misses before it is narrow.) Where validation says
-    so beyond doubt, the student is too far away as well: when its score lies v standard errors
-    below the teacher's. Many labels tell so early, few hardly ever. With
+    everything. (Of a teacher that nothing disturbs, :math:`d_t` is the least :math:`d_s` so far:
+    what the student misses before it is narrow.) Where validation says so beyond doubt, the student
+    is too far away as well: when its score lies v standard errors below the teacher's. Many labels
+    tell so early, few hardly ever. With
 
     .. math::
         r = \max\left(\frac{d_s}{\min(\mathrm{tolerance} \cdot d_t, \mathrm{loss} \cdot d_0)},

@@ -156,5 +156,5 @@ STUDENTS: dict[str, dict[str, Any]] = {
 
 def defaults_of(recipe: str, objective: str) -> dict[str, Any]:
     """The settings of a recipe for an objective; what both set is the objective's, if not firm."""
-    chosen = RECIPES[recipe]
-    return {**STUDENTS[objective], **chosen.settings, **OBJECTIVES[objective].settings, **chosen.firm}
+    chosen, own = RECIPES[recipe], OBJECTIVES[objective]
+    return {**STUDENTS[objective], **chosen.settings, **own.settings, **chosen.firm}
