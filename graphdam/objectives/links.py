@@ -136,7 +136,8 @@ class LinkReconstruction(Objective):
 
     def uninformed(self, taught: Tensor) -> Tensor:
         # the mean row, turned into one column
-        return torch.linalg.vector_norm(taught.mean(0)).expand(len(taught), 1)
+        length: Tensor = torch.linalg.vector_norm(taught.mean(0))
+        return length.expand(len(taught), 1)
 
     @torch.no_grad()
     def evaluate(self, outputs: Tensor, prepared: PreparedGraph, split: SplitName) -> Evaluation:
