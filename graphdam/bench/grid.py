@@ -148,6 +148,14 @@ WIDE_RELU = Method("wide-relu", {"recipe": "wide", "act": "relu"})
 MINGE = Method("minge", {"recipe": "minge"})
 RANDOM = Method("random", {"recipe": "random"})
 NESTED = Method("nested", {"recipe": "nested"})
+GAT_AS_PUBLISHED = Method(
+    "published",
+    {
+        **{"recipe": "wide", "hidden_channels": 64, "epochs": 500, "lr": 0.005},
+        **{"dropout": 0.6, "feature_dropout": 0.6},
+    },
+)
+"""The settings of arXiv 1710.10903, but for one output head and the rule that ends training."""
 
 
 def _target(*widths: int) -> Method:
@@ -246,6 +254,7 @@ def _graphs(*, quick: bool) -> Bench:
         cells += _grid(both, datasets=("tolokers", "digits"), quick=quick)
         cells += _grid(both, datasets=PLANETOID, split="geom-gcn", quick=quick)
         cells += _grid(both, datasets=PLANETOID, models=("gat", "graphsage"), quick=quick)
+        cells += _grid((GAT_AS_PUBLISHED,), datasets=PLANETOID, models=("gat",), quick=quick)
     return Bench("graphs", "Supervised: further graphs, splits and encoders.", cells)
 
 
