@@ -122,7 +122,7 @@ OBJECTIVES: dict[str, Recipe] = {
     "node-classification": Recipe("Cross-entropy on the labelled nodes."),
     "dgi": Recipe("Deep Graph Infomax.", {**_PROBED, "num_layers": 1}),
     "grace": Recipe("Contrast of two views.", _CONTRAST),
-    "bgrl": Recipe("One view predicts the other.", _PROBED),
+    "bgrl": Recipe("One view predicts the other.", {**_PROBED, "least_feature_norm": 1.0}),
     "gae": Recipe("Links rebuilt from inner products.", _LINKS),
     "vgae": Recipe("The same, with a variational embedding.", {**_LINKS, "brake_loss": 0.65}),
 }

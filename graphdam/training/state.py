@@ -247,7 +247,8 @@ class TrainingState:
         if self.gates:
             rates = f"gated_lr ({self.settings.gated_lr}) and {rates}"
         raise TrainingError(
-            f"The loss became {value} at epoch {self.epoch} of seed {self.seed}: lower {rates}, or "
+            f"The loss of {self.settings.objective} became {value} at epoch {self.epoch} of seed "
+            f"{self.seed}: lower {rates}, or "
             f"check the features for extreme values."
         )
 

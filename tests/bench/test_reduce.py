@@ -143,5 +143,5 @@ def test_what_was_never_trained_fails_the_cut_and_nothing_else(tmp_path: Path) -
     cells = (Cell("wide", broken), Cell("pca-2", broken, cut("pca", 2), "wide"))
     result = run_bench(Bench("tiny", "For tests.", cells), tmp_path / "out", seeds=range(1))
     assert [failure.cell for failure in result.failures] == ["wide", "pca-2"]
-    assert "The loss became" in result.failures[0].reason
+    assert "The loss of dgi became" in result.failures[0].reason
     assert "has not finished" in result.failures[1].reason

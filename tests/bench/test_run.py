@@ -126,11 +126,13 @@ def test_a_loss_that_is_no_number_fails_its_cell_and_leaves_the_others(tmp_path:
     assert [path.stem for path in result.records] == ["plain"]
     assert [(failure.cell, failure.seed) for failure in result.failures] == [("bad", 0), ("bad", 1)]
     reason = result.failures[1].reason
-    assert reason.startswith("The loss became ")
+    assert reason.startswith("The loss of node-classification became ")
     assert "of seed 1" in reason
     assert BenchFolder(out).error("bad", 1).read_text() == f"{reason}\n"
     [missing] = BenchFolder(out).missing()
-    assert missing.reason.startswith("2 of 2 seeds failed; seed 0: The loss became ")
+    assert missing.reason.startswith(
+        "2 of 2 seeds failed; seed 0: The loss of node-classification became "
+    )
     # the next call tries it again, and nothing else
     again = Log()
     assert (

@@ -80,9 +80,9 @@ def test_a_failure_is_shown_and_exits_with_1(
     result = graphdam(*ONE)
     assert result.code == 1
     assert "1 of 2 cells are finished" in result.out
-    assert "Failed: bad[0] seed 0: The loss became " in result.out
+    assert "Failed: bad[0] seed 0: The loss of node-classification became " in result.out
     assert "The same command tries again what failed" in result.out
-    assert "1/2 bad[0] seed 0: failed: The loss became " in result.err
+    assert "1/2 bad[0] seed 0: failed: The loss of node-classification became " in result.err
     document = json.loads(graphdam(*ONE, "--json").out)
     assert [failure["cell"] for failure in document["failures"]] == ["bad[0]"]
 

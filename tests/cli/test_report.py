@@ -51,7 +51,7 @@ def test_a_bench_becomes_tables_and_figures(
     page = files[f"{name}.md"].read_text(encoding="utf-8")
     assert "| DAM + teacher, width set, " in page
     assert "| bad " in page
-    assert "2 of 2 seeds failed; seed 0: The loss became " in page
+    assert "2 of 2 seeds failed; seed 0: The loss of node-classification became " in page
     before = {path: path.read_bytes() for path in files.values()}
     assert graphdam("report", bench / "records", "--out", "report", "--quiet").code == 0
     assert {path: path.read_bytes() for path in files.values()} == before
