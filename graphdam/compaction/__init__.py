@@ -5,8 +5,6 @@ from graphdam.compaction.deviation import deviation
 from graphdam.compaction.group import ChannelGroup, Consumer
 from graphdam.compaction.plan import CompactionPlan, LayerPlan, plan_compaction
 from graphdam.compaction.slicing import (
-    absorbs_nothing,
-    mixing_norm,
     num_inputs,
     num_outputs,
     select,
@@ -14,6 +12,8 @@ from graphdam.compaction.slicing import (
     slice_in,
     slice_out,
 )
+from graphdam.compaction.slicing_conv import is_depthwise
+from graphdam.compaction.slicing_norm import absorbs_nothing, mixing_norm
 
 __all__ = [
     "ChannelGroup",
@@ -24,6 +24,7 @@ __all__ = [
     "apply_plan",
     "compact_model",
     "deviation",
+    "is_depthwise",
     "mixing_norm",
     "num_inputs",
     "num_outputs",

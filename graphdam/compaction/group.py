@@ -13,10 +13,13 @@ class Consumer:
         layer: its module path.
         start: the input column at which the group's first channel arrives; above 0 where the
             layer reads a concatenation.
+        spread: neighbouring columns that each channel fills: height · width where a linear layer
+            reads a flattened image, else 1.
     """
 
     layer: str
     start: int = 0
+    spread: int = 1
 
 
 @dataclass(frozen=True)

@@ -112,7 +112,7 @@ def plan_compaction(
         for consumer in group.consumers:
             layer = _layer(model, consumer.layer, group)
             side = inputs.setdefault(consumer.layer, _Side(num_inputs(layer)))
-            side.replace(consumer.start, group, columns, factors)
+            side.replace(consumer.start, group, columns, factors, consumer.spread)
     if chosen:
         raise InexactError(
             f"No channel group is called {', '.join(map(repr, chosen))}; the groups are "
@@ -143,14 +143,22 @@ class _Side:
         self.scaled = False
 
     def replace(
-        self, start: int, group: ChannelGroup, columns: Tensor, factors: Tensor | None
+        self,
+        start: int,
+        group: ChannelGroup,
+        columns: Tensor,
+        factors: Tensor | None,
+        spread: int = 1,
     ) -> None:
-        stop = start + group.num_channels * group.repeats
+        stop = start + group.num_channels * group.repeats * spread
         if stop > self.support.numel():
+            wide = f" × {spread}" if spread > 1 else ""
             raise InexactError(
-                f"Group '{group.name}' has {group.num_channels} × {group.repeats} channels from "
-                f"{start} on, but a layer of it has only {self.support.numel()}."
+                f"Group '{group.name}' has {group.num_channels} × {group.repeats}{wide} channels "
+                f"from {start} on, but a layer of it has only {self.support.numel()}."
             )
+        columns = (columns.unsqueeze(1) * spread + torch.arange(spread)).flatten()
+        factors = None if factors is None else factors.repeat_interleave(spread)
         self.support[start:stop] = False
         self.support[start + columns] = True
         if factors is not None:

@@ -1,6 +1,7 @@
 """How each type of layer loses output channels and input channels: rules by layer type.
 
-A rule returns a new layer and leaves the given one as it was. Rules for further types are added
+A rule returns a new layer and leaves the given one as it was. Here are the rules of the layers that
+are one matrix; `slicing_conv` and `slicing_norm` register theirs. Rules for further types are added
 with `slice_out.register` and `slice_in.register`; a type without a rule is refused by name.
 """
 
@@ -11,7 +12,6 @@ from functools import singledispatch
 from typing import TypeVar
 
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from graphdam.errors import InexactError
 
@@ -120,61 +120,23 @@ def _(layer: nn.Linear) -> int:
     return layer.out_features
 
 
-@slice_out.register
+@slice_out.register(nn.Embedding)
+@slice_out.register(nn.EmbeddingBag)
 def _(
-    layer: _BatchNorm,
-    keep: Tensor,
-    scale: Tensor | None = None,
-) -> nn.Module:
+    layer: nn.Embedding | nn.EmbeddingBag, keep: Tensor, scale: Tensor | None = None
+) -> nn.Embedding | nn.EmbeddingBag:
+    if layer.max_norm is not None:
+        raise InexactError(
+            f"{type(layer).__name__} with max_norm shortens its vectors by their norm over all "
+            f"channels, so removing some changes the others: use max_norm=None."
+        )
     new = shallow(layer)
-    new.weight = select(layer.weight, 0, keep, scale)  # type: ignore[assignment]
-    new.bias = select(layer.bias, 0, keep, scale)  # type: ignore[assignment]
-    for name in ("running_mean", "running_var"):
-        buffer = getattr(layer, name)
-        if buffer is not None:
-            setattr(new, name, buffer.index_select(0, keep.to(buffer.device)).clone())
-    new.num_features = keep.numel()
-    if scale is not None and layer.weight is None:
-        raise InexactError(absorbs_nothing(layer))
+    new.weight = select(layer.weight, 1, keep, scale)  # type: ignore[assignment]
+    new.embedding_dim = keep.numel()
     return new
 
 
-@num_outputs.register
-def _(layer: _BatchNorm) -> int:
-    return layer.num_features
-
-
-@slice_out.register
-def _(layer: nn.Identity, keep: Tensor, scale: Tensor | None = None) -> nn.Identity:
-    if scale is not None:
-        raise InexactError(absorbs_nothing(layer))
-    return layer
-
-
-@slice_out.register
-def _(layer: nn.LayerNorm, keep: Tensor, scale: Tensor | None = None) -> nn.Module:
-    raise InexactError(mixing_norm("LayerNorm", "each row over all channels"))
-
-
-@slice_out.register
-def _(layer: nn.GroupNorm, keep: Tensor, scale: Tensor | None = None) -> nn.Module:
-    raise InexactError(mixing_norm("GroupNorm", "over groups of channels"))
-
-
-def absorbs_nothing(layer: nn.Module) -> str:
-    """The sentence that refuses a layer without a weight for every channel as the last before a
-    gate that nothing reads.
-    """
-    return (
-        f"{type(layer).__name__} without a weight for every channel cannot absorb a gate's "
-        f"values, and no layer reads what it writes: use a norm with weights, such as a batch norm "
-        f"with affine=True, or none."
-    )
-
-
-def mixing_norm(name: str, over: str) -> str:
-    """The sentence that refuses a norm whose statistics mix channels."""
-    return (
-        f"{name} normalises {over}, closed ones included, so removing channels changes its "
-        f"outputs: use a batch norm, which treats every channel alone."
-    )
+@num_outputs.register(nn.Embedding)
+@num_outputs.register(nn.EmbeddingBag)
+def _(layer: nn.Embedding | nn.EmbeddingBag) -> int:
+    return layer.embedding_dim

@@ -5,6 +5,7 @@ from graphdam.gates.gate import Gate
 from graphdam.gates.hard_concrete import HardConcreteGate
 from graphdam.gates.l1 import L1Gate
 from graphdam.gates.model import gates_of, parameter_groups, width_penalty, widths_of
+from graphdam.gates.named import GATES, make_gate
 from graphdam.gates.schedule import (
     GeometricSchedule,
     LinearSchedule,
@@ -13,6 +14,7 @@ from graphdam.gates.schedule import (
 )
 
 __all__ = [
+    "GATES",
     "DAMGate",
     "Gate",
     "GeometricSchedule",
@@ -22,6 +24,7 @@ __all__ = [
     "PenaltySchedule",
     "WidthSchedule",
     "gates_of",
+    "make_gate",
     "offset_of_width",
     "open_channels",
     "parameter_groups",
