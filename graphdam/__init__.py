@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from graphdam._version import __version__
 
 if TYPE_CHECKING:
-    from graphdam.compaction import compact_model, deviation
+    from graphdam.compaction import attach_gates, compact_model, deviation
     from graphdam.data import load_graph
     from graphdam.gates import DAMGate
     from graphdam.nn import GAT, GCN, MLP, GraphSAGE
@@ -26,6 +26,7 @@ _HOME = {
     "MLP": "nn",
     "Settings": "training",
     "Trainer": "training",
+    "attach_gates": "compaction",
     "compact_model": "compaction",
     "deviation": "compaction",
     "load_graph": "data",
@@ -41,6 +42,7 @@ __all__ = [
     "Settings",
     "Trainer",
     "__version__",
+    "attach_gates",
     "compact_model",
     "deviation",
     "load_graph",

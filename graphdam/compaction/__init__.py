@@ -1,9 +1,12 @@
 """Open channels → a smaller model that computes the same. Knows torch and nothing of graphs."""
 
-from graphdam.compaction.compact import apply_plan, compact_model
+from graphdam.compaction.apply import apply_plan
+from graphdam.compaction.attach import attach_gates
+from graphdam.compaction.compact import compact_model
 from graphdam.compaction.deviation import deviation
+from graphdam.compaction.gated import GatedModel
 from graphdam.compaction.group import ChannelGroup, Consumer
-from graphdam.compaction.plan import CompactionPlan, LayerPlan, plan_compaction
+from graphdam.compaction.plan import CompactionPlan, LayerPlan, TensorPlan, plan_compaction
 from graphdam.compaction.slicing import (
     num_inputs,
     num_outputs,
@@ -14,14 +17,20 @@ from graphdam.compaction.slicing import (
 )
 from graphdam.compaction.slicing_conv import is_depthwise
 from graphdam.compaction.slicing_norm import absorbs_nothing, mixing_norm
+from graphdam.compaction.tracing.layout import Layout, TracedGroup
 
 __all__ = [
     "ChannelGroup",
     "CompactionPlan",
     "Consumer",
+    "GatedModel",
     "LayerPlan",
+    "Layout",
+    "TensorPlan",
+    "TracedGroup",
     "absorbs_nothing",
     "apply_plan",
+    "attach_gates",
     "compact_model",
     "deviation",
     "is_depthwise",

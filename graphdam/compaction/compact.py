@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 
-import torch
 from torch import Tensor, nn
 
+from graphdam.compaction.apply import apply_plan
+from graphdam.compaction.gated import GatedModel
 from graphdam.compaction.group import ChannelGroup
-from graphdam.compaction.plan import CompactionPlan, plan_compaction
-from graphdam.compaction.slicing import slice_in, slice_out
+from graphdam.compaction.plan import plan_compaction
+from graphdam.errors import InexactError
 
 
 def compact_model(
     model: nn.Module,
-    groups: Sequence[ChannelGroup],
+    groups: Sequence[ChannelGroup] | None = None,
     *,
     keep: Mapping[str, Tensor] | None = None,
 ) -> nn.Module:
@@ -26,12 +26,15 @@ def compact_model(
 
     Args:
         model: the gated model; not changed.
-        groups: its channel groups: who writes, gates and reads which channels.
+        groups: its channel groups: who writes, gates and reads which channels. A model that
+            `attach_gates` returned knows them, and becomes a model of its user's own class.
         keep: the channels to keep by group name, where they are not the gate's open ones.
 
     Raises:
-        InexactError: see `plan_compaction` and the slicing rules.
+        InexactError: see `plan_compaction` and the slicing rules; no groups for a model that
+            does not know its own.
 
+    >>> import torch
     >>> from graphdam.compaction import Consumer, deviation
     >>> from graphdam.gates import DAMGate
     >>> gate = DAMGate(64, initial_offset=-4.0)
@@ -43,27 +46,11 @@ def compact_model(
     >>> deviation(wide, small, torch.randn(5, 8)) < 1e-5
     True
     """
-    return apply_plan(model, plan_compaction(model, groups, keep=keep))
-
-
-def apply_plan(model: nn.Module, plan: CompactionPlan) -> nn.Module:
-    """Carry a plan out on a copy of the model."""
-    small = copy.deepcopy(model)
-    for step in plan.layers:
-        layer = small.get_submodule(step.layer)
-        if step.outputs is not None:
-            layer = slice_out(layer, step.outputs.keep, step.outputs.scale)
-        if step.inputs is not None:
-            scale = step.inputs.scale
-            if scale is None:
-                scale = torch.ones(step.inputs.keep.numel(), dtype=torch.float64)
-            layer = slice_in(layer, step.inputs.keep, scale)
-        _set_submodule(small, step.layer, layer)
-    for path in plan.gates:
-        _set_submodule(small, path, nn.Identity())
-    return small
-
-
-def _set_submodule(model: nn.Module, path: str, module: nn.Module) -> None:
-    parent, _, name = path.rpartition(".")
-    setattr(model.get_submodule(parent), name, module)
+    if groups is not None:
+        return apply_plan(model, plan_compaction(model, groups, keep=keep))
+    if not isinstance(model, GatedModel):
+        raise InexactError(
+            f"Which channels of this {type(model).__name__} go together is not known: name its "
+            f"channel groups, or let graphdam.attach_gates find them and place the gates."
+        )
+    return model.compact(keep=keep)

@@ -38,6 +38,14 @@ class LayerPlan:
 
 
 @dataclass(frozen=True)
+class TensorPlan:
+    """What a parameter or buffer loses that the model's own code uses: a cut for each axis."""
+
+    tensor: str
+    axes: tuple[Cut, ...]
+
+
+@dataclass(frozen=True)
 class CompactionPlan:
     """All cuts of a compaction, in the order of the model's layers.
 
@@ -45,11 +53,13 @@ class CompactionPlan:
         layers: the layers that change.
         widths: kept channels of every group by its name.
         gates: paths of the gates that fall away.
+        tensors: parameters and buffers outside layers that change.
     """
 
     layers: tuple[LayerPlan, ...]
     widths: Mapping[str, int]
     gates: tuple[str, ...]
+    tensors: tuple[TensorPlan, ...] = ()
 
     def __str__(self) -> str:
         rows = [("layer", "type", "inputs", "outputs")]
@@ -57,6 +67,7 @@ class CompactionPlan:
             (plan.layer, plan.kind, str(plan.inputs or "–"), str(plan.outputs or "–"))
             for plan in self.layers
         ]
+        rows += [(plan.tensor, "–", "–", " × ".join(map(str, plan.axes))) for plan in self.tensors]
         size = [max(len(row[column]) for row in rows) for column in range(4)]
         return "\n".join(
             "  ".join(cell.ljust(width) for cell, width in zip(row, size, strict=True)).rstrip()

@@ -1,0 +1,1 @@
+"""Follow the channels of somebody's own model, found by `torch.fx`."""

@@ -1,0 +1,138 @@
+"""One operation of a traced model: what it was given, what came out, and where it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor, fx, nn
+
+from graphdam.compaction.tracing.ties import Axes, Reason, Row, Ties, lasting_axes
+
+
+@dataclass
+class Records:
+    """What a walk through the model finds about its layers and tensors, by path.
+
+    Attributes:
+        ties: which channels go together.
+        reads: of each layer that mixes channels, the row that it reads, and on which axis.
+        writes: the row of each layer whose outputs are channels of their own.
+        follows: the row of each layer that treats every channel alone, with weights for each.
+        tensors: parameters and buffers that the model's own code uses.
+        pinned: layers that no channel may leave, and why.
+    """
+
+    ties: Ties = field(default_factory=Ties)
+    reads: dict[str, tuple[int, Row]] = field(default_factory=dict)
+    writes: dict[str, Row] = field(default_factory=dict)
+    follows: dict[str, Row] = field(default_factory=dict)
+    tensors: dict[str, Axes] = field(default_factory=dict)
+    pinned: dict[str, str] = field(default_factory=dict)
+
+    def read(self, path: str, axis: int, row: Row) -> None:
+        """A layer mixes the channels of `row`, which stand on its input's axis (from the end)."""
+        if path in self.reads:
+            self.ties.tie(self.reads[path][1], row)
+        self.reads.setdefault(path, (axis, row))
+        self._pin(path, row)
+
+    def write(self, path: str, count: int) -> Row:
+        """The channels that a layer writes: the same at every call of it."""
+        row = self.writes.setdefault(path, self.ties.fresh(count))
+        self._pin(path, row)
+        return row
+
+    def follow(self, path: str, row: Row) -> None:
+        """A layer holds a weight for every channel of `row`."""
+        if path in self.follows:
+            self.ties.tie(self.follows[path], row)
+        self.follows.setdefault(path, row)
+        self._pin(path, row)
+
+    def _pin(self, path: str, row: Row) -> None:
+        if path in self.pinned:
+            self.ties.fix(row, Reason(self.pinned[path]))
+
+
+@dataclass(frozen=True)
+class Call:
+    """One operation. `args` and `kwargs` hold what was computed, `axes` what is known of it."""
+
+    records: Records
+    node: fx.Node
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    axes: tuple[Any, ...]
+    value: Any
+    where: str
+    module: nn.Module | None = None
+
+    @property
+    def given(self) -> list[Axes]:
+        """Every tensor among the arguments, in order."""
+        return list(every_axes(self.axes))
+
+    @property
+    def first(self) -> Axes:
+        return self.given[0]
+
+    @property
+    def path(self) -> str:
+        return str(self.node.target)
+
+    @property
+    def name(self) -> str:
+        """What the operation is called: of a layer its type, of a function its name."""
+        if self.module is not None:
+            return type(self.module).__name__
+        target = self.node.target
+        return target if isinstance(target, str) else str(getattr(target, "__name__", target))
+
+    def argument(self, position: int, name: str, default: Any = None) -> Any:
+        """An argument by its position or its name."""
+        if len(self.args) > position:
+            return self.args[position]
+        return self.kwargs.get(name, default)
+
+    def fix(self, row: Row, why: str) -> None:
+        """The channels of `row` stay, because this operation `why`."""
+        self.records.ties.fix(row, Reason(f"{self.subject} {why}"))
+
+    @property
+    def subject(self) -> str:
+        """The operation in a sentence: its name and its place."""
+        if self.module is not None:
+            return f"{self.name} '{self.path}'"
+        return f"{self.name}() in {self.where}"
+
+    def fix_all(self, why: str = "treats them together in a way that no rule follows") -> Any:
+        """Every channel that arrives stays, and what comes out holds none."""
+        for axes in self.given:
+            for axis in axes.live():
+                self.fix(axes.rows[axis], why)
+        return without_channels(self.value)
+
+
+def every_axes(value: Any) -> Iterator[Axes]:
+    """All `Axes` in nested arguments, in order."""
+    if isinstance(value, Axes):
+        yield value
+    elif isinstance(value, (tuple, list)):
+        for item in value:
+            yield from every_axes(item)
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from every_axes(item)
+
+
+def without_channels(value: Any) -> Any:
+    """The axes of a value that no channel reached, nested as it is; None for what is no tensor."""
+    if isinstance(value, Tensor):
+        return lasting_axes(value.shape)
+    if isinstance(value, (tuple, list)):
+        return tuple(without_channels(item) for item in value)
+    if isinstance(value, dict):
+        return {key: without_channels(item) for key, item in value.items()}
+    return None

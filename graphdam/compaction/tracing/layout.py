@@ -1,0 +1,164 @@
+"""From a walk's ties to groups of channels that one gate can rule, and what stands in the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from graphdam.compaction.tracing.call import Records
+from graphdam.compaction.tracing.ties import Reason, Row
+
+NO_READER = Reason("no layer reads them", expected=True)
+
+STAYS = -1
+"""In a row of a layout: what no gate rules."""
+
+
+@dataclass(frozen=True)
+class TracedGroup:
+    """Channels that one gate rules, found by tracing.
+
+    Attributes:
+        name: the first layer that writes them.
+        num_channels: as many as may be kept or removed one by one. A layer may hold each several
+            times, as heads of one size do.
+        producers: layers whose outputs these channels are.
+        followers: layers and tensors with weights for each of them, which lose what they lose.
+        consumers: layers that mix them; the gate acts on what these read.
+    """
+
+    name: str
+    num_channels: int
+    producers: tuple[str, ...]
+    followers: tuple[str, ...]
+    consumers: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """All groups of a model, and where their channels stand in its layers.
+
+    Rows hold for every index the number of its channel, counted through all groups, or `STAYS`.
+
+    Attributes:
+        groups: in the order in which the model meets them.
+        reads: of each layer that mixes gated channels, the axis of its input and the row there.
+        writes: the row of each layer that writes or carries gated channels.
+        tensors: the rows of each parameter or buffer that the model's own code uses.
+        obstacles: why a layer's channels stay, by its path, for those that no group holds.
+    """
+
+    groups: tuple[TracedGroup, ...]
+    reads: dict[str, tuple[int, Row]] = field(default_factory=dict)
+    writes: dict[str, Row] = field(default_factory=dict)
+    tensors: dict[str, tuple[Row, ...]] = field(default_factory=dict)
+    obstacles: dict[str, list[Reason]] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        rows = [("channels", "written by", "carried by", "read by")]
+        for group in self.groups:
+            paths = (group.producers, group.followers, group.consumers)
+            rows.append((str(group.num_channels), *(", ".join(of) or "–" for of in paths)))
+        size = [max(len(row[column]) for row in rows) for column in range(4)]
+        return "\n".join(
+            "  ".join(cell.ljust(width) for cell, width in zip(row, size, strict=True)).rstrip()
+            for row in rows
+        )
+
+
+def lay_out(records: Records, only: Iterable[TracedGroup] | None = None) -> Layout:
+    """Sort a model's channels into groups.
+
+    Channels are in one group where the same layers write them, so that none of these can be left
+    without any. Channels that must stay, that nothing reads, or that are single are in no group.
+
+    Args:
+        records: what the walk found.
+        only: groups of an earlier layout, where others are to stay whole.
+    """
+    find = records.ties.find
+    writers = _writers(records)
+    reasons = records.ties.reasons()
+    read = {c for _, row in records.reads.values() for c in find(row).tolist()}
+    chosen = None if only is None else {(group.name, group.producers) for group in only}
+
+    members: dict[tuple[str, ...], list[int]] = {}
+    for channel in sorted(writers):
+        if channel not in reasons and channel in read:
+            members.setdefault(tuple(writers[channel]), []).append(channel)
+    groups: list[TracedGroup] = []
+    number: dict[int, int] = {}
+    names: set[str] = set()
+    for producers, channels in members.items():
+        name = _unused(producers[0], names)
+        if len(channels) < 2 or (chosen is not None and (name, producers) not in chosen):
+            continue
+        inside = set(channels)
+        followers = [path for path, row in records.follows.items() if inside & {*find(row)}]
+        followers += [
+            path
+            for path, axes in records.tensors.items()
+            if any(inside & {*find(row)} for row in axes.rows)
+        ]
+        consumers = [path for path, (_, row) in records.reads.items() if inside & {*find(row)}]
+        groups.append(
+            TracedGroup(name, len(channels), producers, tuple(followers), tuple(consumers))
+        )
+        start = len(number)
+        number.update((channel, start + at) for at, channel in enumerate(channels))
+
+    def numbered(row: Row) -> Row:
+        return np.array([number.get(c, STAYS) for c in find(row).tolist()], dtype=np.int64)
+
+    reads = {path: (axis, numbered(row)) for path, (axis, row) in records.reads.items()}
+    writes = {path: numbered(row) for path, row in {**records.writes, **records.follows}.items()}
+    tensors = {
+        path: tuple(numbered(row) for row in axes.rows) for path, axes in records.tensors.items()
+    }
+    return Layout(
+        tuple(groups),
+        {path: (axis, row) for path, (axis, row) in reads.items() if _gated(row)},
+        {path: row for path, row in writes.items() if _gated(row)},
+        {path: rows for path, rows in tensors.items() if any(_gated(row) for row in rows)},
+        _obstacles(records, reasons, read),
+    )
+
+
+def _writers(records: Records) -> dict[int, list[str]]:
+    found: dict[int, list[str]] = {}
+    for path, row in records.writes.items():
+        for channel in np.unique(records.ties.find(row)).tolist():
+            if channel:
+                found.setdefault(channel, []).append(path)
+    return found
+
+
+def _obstacles(
+    records: Records, reasons: dict[int, list[Reason]], read: set[int]
+) -> dict[str, list[Reason]]:
+    found: dict[str, list[Reason]] = {}
+    for path, row in records.writes.items():
+        why: list[Reason] = []
+        for channel in np.unique(records.ties.find(row)).tolist():
+            own = reasons.get(channel, [] if channel in read else [NO_READER])
+            # What would stay anyway needs no further reason.
+            why += [reason for reason in own if reason.expected] or own if channel else []
+        if why:
+            found[path] = list(dict.fromkeys(why))
+    return found
+
+
+def _gated(row: Row) -> bool:
+    return bool((row != STAYS).any())
+
+
+def _unused(name: str, names: set[str]) -> str:
+    """The name, or the name and a number where several groups have the same first writer."""
+    unique, count = name, 1
+    while unique in names:
+        count += 1
+        unique = f"{name} ({count})"
+    names.add(unique)
+    return unique
