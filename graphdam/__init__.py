@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING
 from graphdam._version import __version__
 
 if TYPE_CHECKING:
-    from graphdam.compaction import attach_gates, compact_model, deviation
+    from graphdam.compaction import (
+        attach_gates,
+        compact_model,
+        deviation,
+        load_compact,
+        save_compact,
+    )
     from graphdam.data import load_graph
     from graphdam.gates import DAMGate
     from graphdam.nn import GAT, GCN, MLP, GraphSAGE
@@ -29,8 +35,10 @@ _HOME = {
     "attach_gates": "compaction",
     "compact_model": "compaction",
     "deviation": "compaction",
+    "load_compact": "compaction",
     "load_graph": "data",
     "run": "pipeline",
+    "save_compact": "compaction",
 }
 
 __all__ = [
@@ -45,8 +53,10 @@ __all__ = [
     "attach_gates",
     "compact_model",
     "deviation",
+    "load_compact",
     "load_graph",
     "run",
+    "save_compact",
 ]
 
 

@@ -51,7 +51,7 @@ UNKNOWING: dict[str, set[str]] = {
 
 ONLY: dict[str, set[str]] = {
     "gates": {"gates", "errors"},
-    "compaction": {"compaction", "gates", "errors"},
+    "compaction": {"compaction", "gates", "errors", "files", "_version"},
 }
 """The only rooms that these may import."""
 
@@ -199,7 +199,7 @@ def test_a_clean_house_passes(tmp_path: Path) -> None:
         (
             "compaction/bad.py",
             "from graphdam.report import table",
-            "compaction may only import compaction, errors, gates, not graphdam.report",
+            "compaction may only import _version, compaction, errors, files, gates, not graphdam.re",
         ),
         (
             "training/bad.py",

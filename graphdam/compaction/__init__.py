@@ -7,6 +7,7 @@ from graphdam.compaction.deviation import deviation
 from graphdam.compaction.gated import GatedModel
 from graphdam.compaction.group import ChannelGroup, Consumer
 from graphdam.compaction.plan import CompactionPlan, LayerPlan, TensorPlan, plan_compaction
+from graphdam.compaction.saved import load_compact, save_compact
 from graphdam.compaction.slicing import (
     num_inputs,
     num_outputs,
@@ -34,10 +35,12 @@ __all__ = [
     "compact_model",
     "deviation",
     "is_depthwise",
+    "load_compact",
     "mixing_norm",
     "num_inputs",
     "num_outputs",
     "plan_compaction",
+    "save_compact",
     "select",
     "shallow",
     "slice_in",

@@ -5,9 +5,9 @@ from __future__ import annotations
 import copy
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from graphdam.compaction.plan import CompactionPlan, TensorPlan
+from graphdam.compaction.plan import CompactionPlan
 from graphdam.compaction.slicing import select, slice_in, slice_out
 
 
@@ -25,7 +25,8 @@ def apply_plan(model: nn.Module, plan: CompactionPlan) -> nn.Module:
             layer = slice_in(layer, step.inputs.keep, scale)
         set_submodule(small, step.layer, layer)
     for tensor in plan.tensors:
-        _cut_tensor(small, tensor)
+        for axis, cut in enumerate(tensor.axes):
+            cut_tensor(small, tensor.tensor, axis, cut.keep)
     for path in plan.gates:
         set_submodule(small, path, nn.Identity())
     return small
@@ -40,13 +41,13 @@ def set_submodule(model: nn.Module, path: str, module: nn.Module) -> None:
                 parent._modules[name] = module
 
 
-def _cut_tensor(model: nn.Module, plan: TensorPlan) -> None:
-    path, _, name = plan.tensor.rpartition(".")
-    owner = model.get_submodule(path)
-    for axis, cut in enumerate(plan.axes):
-        if name in owner._parameters:
-            owner._parameters[name] = select(owner._parameters[name], axis, cut.keep)
-        else:
-            buffer = owner._buffers[name]
-            assert buffer is not None
-            owner._buffers[name] = buffer.index_select(axis, cut.keep.to(buffer.device))
+def cut_tensor(model: nn.Module, path: str, axis: int, keep: Tensor) -> None:
+    """Replace a parameter or buffer of the model by the kept part of it."""
+    home, _, name = path.rpartition(".")
+    owner = model.get_submodule(home)
+    if name in owner._parameters:
+        owner._parameters[name] = select(owner._parameters[name], axis, keep)
+    else:
+        buffer = owner._buffers[name]
+        assert buffer is not None
+        owner._buffers[name] = buffer.index_select(axis, keep.to(buffer.device))

@@ -1,0 +1,216 @@
+"""A compact model on disk: its sizes as JSON, its weights as safetensors, nothing pickled."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor, nn
+
+from graphdam._version import __version__
+from graphdam.compaction.apply import cut_tensor, set_submodule
+from graphdam.compaction.slicing import num_inputs, num_outputs, slice_in, slice_out
+from graphdam.compaction.slicing_conv import is_depthwise
+from graphdam.errors import InexactError, ModelFileError
+from graphdam.files import write_atomically
+from graphdam.gates import gates_of
+
+FORMAT = 1
+"""Raised when yesterday's graphdam could not read a file of today."""
+
+SIZES, WEIGHTS = "compact.json", "model.safetensors"
+
+
+def save_compact(model: nn.Module, folder: str | os.PathLike[str]) -> None:
+    """Write a compact model: the sizes of its layers, and its weights.
+
+    Args:
+        model: what `compact_model` returned, trained further or not.
+        folder: made if it is not there.
+
+    Raises:
+        ModelFileError: a model with gates in it.
+    """
+    if gates_of(model):
+        raise ModelFileError(
+            f"This {type(model).__name__} still has gates: save what graphdam.compact_model makes "
+            f"of it, or its state_dict to train it further."
+        )
+    description = {
+        "format": FORMAT,
+        "graphdam_version": __version__,
+        "class": type(model).__qualname__,
+        "layers": {path: _sizes(layer) for path, layer in model.named_modules() if _sizes(layer)},
+    }
+    # Clones: layers may share parameters, and safetensors stores every name with its own.
+    state = {name: value.clone().contiguous() for name, value in model.state_dict().items()}
+    write_atomically(Path(folder) / WEIGHTS, save(state))
+    write_atomically(Path(folder) / SIZES, json.dumps(description, indent=1) + "\n")
+
+
+def load_compact(
+    model: nn.Module | Callable[[], nn.Module], folder: str | os.PathLike[str]
+) -> nn.Module:
+    """The compact model in a folder, in evaluation mode.
+
+    Args:
+        model: the wide model as it is built before anything is pruned, or a function that builds
+            it. A given one is not changed; its weights do not matter.
+        folder: where `save_compact` wrote.
+
+    Raises:
+        ModelFileError: nothing there, corrupted, another version, or saved from another class or
+            from a model of other layers or sizes than the given one can become.
+
+    >>> import tempfile
+    >>> from graphdam import attach_gates
+    >>> wide = nn.Sequential(nn.Linear(4, 32), nn.ReLU(), nn.Linear(32, 2))
+    >>> x = torch.randn(8, 4)
+    >>> small = attach_gates(wide, x, gate_kwargs={"initial_offset": -4.0}).compact()
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_compact(small, folder)
+    ...     loaded = load_compact(wide, folder)
+    >>> loaded[0].out_features, torch.equal(loaded(x), small(x))
+    (6, True)
+    """
+    path = Path(folder)
+    description = _read(path / SIZES)
+    new = copy.deepcopy(model) if isinstance(model, nn.Module) else model()
+    kind = type(new).__qualname__
+    if kind != description["class"]:
+        raise ModelFileError(
+            f"{path / SIZES} holds a {description['class']}, and a {kind} was given to load it "
+            f"into: build the model that was pruned."
+        )
+    state = _weights(path)
+    for layer, sizes in description["layers"].items():
+        _shrink(new, layer, sizes, path / SIZES)
+    _shrink_tensors(new, state)
+    dtypes = {value.dtype for value in state.values() if value.is_floating_point()}
+    if len(dtypes) == 1:
+        new.to(dtype=dtypes.pop())
+    try:
+        new.load_state_dict(state)
+    except RuntimeError as error:
+        lines = [line.strip().rstrip(".") for line in str(error).splitlines()[1:]]
+        raise ModelFileError(
+            f"{path / WEIGHTS} does not fit the given {kind}: {lines[0] if lines else error}. "
+            f"Build the model that was pruned, with the same arguments."
+        ) from None
+    return new.eval()
+
+
+def _sizes(layer: nn.Module) -> dict[str, Any]:
+    """The type and the channels of a layer; nothing for a type that has no rule."""
+    found: dict[str, Any] = {}
+    for name, count in (("inputs", num_inputs), ("outputs", num_outputs)):
+        try:
+            found[name] = count(layer)
+        except InexactError:
+            continue
+    return {"type": type(layer).__name__, **found} if found else {}
+
+
+def _shrink(model: nn.Module, path: str, sizes: Mapping[str, Any], source: Path) -> None:
+    """Cut one layer to its stored sizes; which channels go is no matter before weights are loaded."""
+    try:
+        layer = model.get_submodule(path)
+    except AttributeError:
+        layer = None
+    has = _sizes(layer) if layer is not None else {}
+    fits = layer is not None and has.keys() == dict(sizes).keys() and has["type"] == sizes["type"]
+    if not fits or any(has[side] < sizes[side] for side in has if side != "type"):
+        raise ModelFileError(
+            f"{source} holds {_told(sizes)} at '{path}', where the given {type(model).__name__} "
+            f"has {_told(has)}: build the model that was pruned, with the same arguments."
+        )
+    assert layer is not None
+    groups = int(getattr(layer, "groups", 1))
+    try:
+        if has.get("outputs") != sizes.get("outputs"):
+            layer = slice_out(layer, _first(has["outputs"], sizes["outputs"], groups, layer))
+        if _sizes(layer).get("inputs") != sizes.get("inputs"):
+            keep = _first(has["inputs"], sizes["inputs"], groups, layer)
+            layer = slice_in(layer, keep, torch.ones(keep.numel()))
+    except InexactError as error:
+        raise ModelFileError(
+            f"{source} holds {_told(sizes)} at '{path}', which the given model's "
+            f"{_told(has)} cannot become: {error}"
+        ) from error
+    if model.get_submodule(path) is not layer:
+        set_submodule(model, path, layer)
+
+
+def _first(total: int, kept: int, groups: int, layer: nn.Module) -> Tensor:
+    """The first channels, or those of each group where a layer's groups lose alike."""
+    if groups == 1 or is_depthwise(layer):  # type: ignore[arg-type]
+        return torch.arange(kept)
+    each = torch.arange(groups).unsqueeze(1) * (total // groups) + torch.arange(kept // groups)
+    return each.flatten()
+
+
+def _shrink_tensors(model: nn.Module, state: Mapping[str, Tensor]) -> None:
+    """Cut parameters and buffers that the model's own code uses."""
+    for path, module in list(model.named_modules()):
+        if _sizes(module):
+            continue
+        for name, value in [*module._parameters.items(), *module._buffers.items()]:
+            full = f"{path}.{name}" if path else name
+            if value is None or full not in state or state[full].dim() != value.dim():
+                continue
+            for axis, size in enumerate(state[full].shape):
+                if size < value.size(axis):
+                    cut_tensor(model, full, axis, torch.arange(size))
+
+
+def _told(sizes: Mapping[str, Any]) -> str:
+    if not sizes:
+        return "none such"
+    counts = " and ".join(f"{sizes[side]} {side}" for side in ("inputs", "outputs") if side in sizes)
+    return f"a {sizes['type']} of {counts}"
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        description = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise ModelFileError(
+            f"No compact model in {path.parent}: {path.name} is missing. save_compact writes it."
+        ) from None
+    except (OSError, ValueError) as error:
+        raise ModelFileError(
+            f"{path} is not readable JSON ({error}): copy or save the model again."
+        ) from error
+    keys = {"format", "class", "layers"}
+    if not isinstance(description, dict) or not keys <= set(description):
+        raise ModelFileError(
+            f"{path} does not describe a compact model: it needs the keys "
+            f"{', '.join(sorted(keys))}."
+        )
+    if description["format"] != FORMAT:
+        raise ModelFileError(
+            f"{path} has format {description['format']!r}, written by graphdam "
+            f"{description.get('graphdam_version', 'of an unknown version')}; this graphdam "
+            f"({__version__}) reads format {FORMAT}: use the version that wrote it."
+        )
+    return description
+
+
+def _weights(folder: Path) -> dict[str, Tensor]:
+    try:
+        return load_file(folder / WEIGHTS)
+    except FileNotFoundError:
+        raise ModelFileError(
+            f"{folder} has a {SIZES} but no {WEIGHTS}: a model needs both; copy the whole folder."
+        ) from None
+    except (SafetensorError, OSError) as error:
+        raise ModelFileError(
+            f"{folder / WEIGHTS} is corrupted or truncated ({error}): copy or save it again."
+        ) from error
