@@ -102,12 +102,12 @@ def attach_gates(
         told = "; ".join(f"without some of '{name}' it {what}" for name, what in failed.items())
         raise InexactError(
             f"{type(model).__name__} depends on the number of its channels, as where a size is "
-            f"written as a number: {told}. {BY_HAND}"
+            f"written as a number or entries are drawn at random in evaluation: {told}. {BY_HAND}"
         )
     if not layout.groups:
         raise InexactError(
             f"No channels of {type(model).__name__} can be gated: a gate needs a layer that writes "
-            f"at least two channels and a layer that reads them. {_told(layout)}".strip()
+            f"at least two channels and a layer that reads them. {_told(layout)}".rstrip()
         )
     gated = GatedModel(copy.deepcopy(model), layout, _maker(gate, gate_kwargs or {}))
     return gated.to(next((p.device for p in model.parameters()), None))

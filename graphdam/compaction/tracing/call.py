@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +22,7 @@ class Records:
         follows: the row of each layer that treats every channel alone, with weights for each.
         tensors: parameters and buffers that the model's own code uses.
         pinned: layers that no channel may leave, and why.
+        unruled: layers with weights whose channels no rule knows, and why.
     """
 
     ties: Ties = field(default_factory=Ties)
@@ -30,6 +31,7 @@ class Records:
     follows: dict[str, Row] = field(default_factory=dict)
     tensors: dict[str, Axes] = field(default_factory=dict)
     pinned: dict[str, str] = field(default_factory=dict)
+    unruled: dict[str, str] = field(default_factory=dict)
 
     def read(self, path: str, axis: int, row: Row) -> None:
         """A layer mixes the channels of `row`, which stand on its input's axis (from the end)."""
@@ -108,11 +110,15 @@ class Call:
         return f"{self.name}() in {self.where}"
 
     def fix_all(self, why: str = "treats them together in a way that no rule follows") -> Any:
-        """Every channel that arrives stays, and what comes out holds none."""
+        """Every channel stays that arrives, or that is ever tied to what comes out."""
+        return self.hold(Reason(f"{self.subject} {why}"))
+
+    def hold(self, reason: Reason) -> Any:
+        """Likewise for a reason of any kind."""
         for axes in self.given:
-            for axis in axes.live():
-                self.fix(axes.rows[axis], why)
-        return without_channels(self.value)
+            for row in axes.rows:
+                self.records.ties.fix(row, reason)
+        return held(self.value, self.records.ties, reason)
 
 
 def every_axes(value: Any) -> Iterator[Axes]:
@@ -129,10 +135,26 @@ def every_axes(value: Any) -> Iterator[Axes]:
 
 def without_channels(value: Any) -> Any:
     """The axes of a value that no channel reached, nested as it is; None for what is no tensor."""
+    return _for_tensors(value, lasting_axes)
+
+
+def held(value: Any, ties: Ties, reason: Reason) -> Any:
+    """The axes of a value about which nothing is known: all that they are tied to stays."""
+
+    def axes_of(shape: Iterable[int]) -> Axes:
+        axes = Axes(tuple(ties.fresh(size) for size in shape))
+        for row in axes.rows:
+            ties.fix(row, reason)
+        return axes
+
+    return _for_tensors(value, axes_of)
+
+
+def _for_tensors(value: Any, axes_of: Callable[[Iterable[int]], Axes]) -> Any:
     if isinstance(value, Tensor):
-        return lasting_axes(value.shape)
+        return axes_of(value.shape)
     if isinstance(value, (tuple, list)):
-        return tuple(without_channels(item) for item in value)
+        return tuple(_for_tensors(item, axes_of) for item in value)
     if isinstance(value, dict):
-        return {key: without_channels(item) for key, item in value.items()}
+        return {key: _for_tensors(item, axes_of) for key, item in value.items()}
     return None

@@ -138,7 +138,7 @@ def _writers(records: Records) -> dict[int, list[str]]:
 def _obstacles(
     records: Records, reasons: dict[int, list[Reason]], read: set[int]
 ) -> dict[str, list[Reason]]:
-    found: dict[str, list[Reason]] = {}
+    found = {path: [Reason(why)] for path, why in records.unruled.items()}
     for path, row in records.writes.items():
         why: list[Reason] = []
         for channel in np.unique(records.ties.find(row)).tolist():

@@ -55,7 +55,9 @@ class Reason:
     expected: bool = False
 
 
-BOUND = Reason("they are added to, or joined with, what the model is given", expected=True)
+BOUND = Reason(
+    "they are added to, or multiplied by, what loses none, as the model's input", expected=True
+)
 
 
 class Ties:

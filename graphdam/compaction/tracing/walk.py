@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn.utils.parametrize import is_parametrized
 
-from graphdam.compaction.tracing.call import Call, Records, every_axes, without_channels
+from graphdam.compaction.tracing.call import Call, Records, every_axes, held, without_channels
 from graphdam.compaction.tracing.layers import rule_of
 from graphdam.compaction.tracing.operations import FUNCTIONS
 from graphdam.compaction.tracing.ties import Axes, Reason, lasting
@@ -124,22 +124,25 @@ class _Follower(fx.Interpreter):
         if not call.given:
             return without_channels(call.value)
         if node.op == "call_module" and call.path in self._skip:
-            for axes in call.given:
-                for row in axes.rows:
-                    self.records.ties.fix(row, SKIPPED)
-            return without_channels(call.value)
+            return call.hold(SKIPPED)
         found = rule_of(call.module) if call.module is not None else FUNCTIONS.get(call.name)
         if found is None or not _of_torch(call):
+            if call.module is not None and any(True for _ in call.module.parameters()):
+                self.records.unruled[call.path] = f"no rule says how a {call.name} loses channels"
             return call.fix_all()
-        axes = found(call)
-        _check_shapes(call, axes)
-        return axes
+        try:
+            axes = found(call)
+        except (AttributeError, IndexError, TypeError, ValueError):
+            axes = None  # arguments of a form that the rule does not know
+        return axes if _fits(axes, call.value) else call.fix_all()
 
     def _tensor(self, call: Call) -> Any:
         """A parameter or buffer that the model's own code uses: each axis may lose channels."""
         path = call.path
-        if path not in self._own or path in self.records.pinned:
+        if path not in self._own:
             return without_channels(call.value)
+        if path in self.records.pinned:
+            return held(call.value, self.records.ties, Reason(self.records.pinned[path]))
         if path not in self.records.tensors:
             fresh = self.records.ties.fresh
             rows = tuple(fresh(size) if size > 1 else lasting(size) for size in call.value.shape)
@@ -199,11 +202,10 @@ def _of_torch(call: Call) -> bool:
     return home.split(".")[0] in ("torch", "_operator", "builtins")
 
 
-def _check_shapes(call: Call, axes: Any) -> None:
-    """Our own invariant: what a rule says of a value has the value's shape."""
-    values = [v for v in _flat(call.value) if isinstance(v, Tensor)]
-    found = list(every_axes(axes))
-    assert [axes.shape for axes in found] == [tuple(v.shape) for v in values], call.subject
+def _fits(axes: Any, value: Any) -> bool:
+    """Whether what a rule says of a value has the value's shape."""
+    shapes = [tuple(leaf.shape) for leaf in _flat(value) if isinstance(leaf, Tensor)]
+    return [found.shape for found in every_axes(axes)] == shapes
 
 
 def _flat(value: Any) -> list[Any]:
