@@ -124,12 +124,13 @@ def _shrink(model: nn.Module, path: str, sizes: Mapping[str, Any], source: Path)
         layer = model.get_submodule(path)
     except AttributeError:
         layer = None
+    place = f"'{path}'" if path else "the top"
     has = _sizes(layer) if layer is not None else {}
     fits = layer is not None and has.keys() == dict(sizes).keys() and has["type"] == sizes["type"]
     if not fits or any(has[side] < sizes[side] for side in has if side != "type"):
         raise ModelFileError(
-            f"{source} holds {_told(sizes)} at '{path}', where the given {type(model).__name__} "
-            f"has {_told(has)}: build the model that was pruned, with the same arguments."
+            f"{source} holds a {_told(sizes)} at {place}, where the given {type(model).__name__} "
+            f"has {'a ' * bool(has)}{_told(has)}: build the model that was pruned, with the same arguments."
         )
     assert layer is not None
     groups = int(getattr(layer, "groups", 1))
@@ -141,8 +142,8 @@ def _shrink(model: nn.Module, path: str, sizes: Mapping[str, Any], source: Path)
             layer = slice_in(layer, keep, torch.ones(keep.numel()))
     except InexactError as error:
         raise ModelFileError(
-            f"{source} holds {_told(sizes)} at '{path}', which the given model's "
-            f"{_told(has)} cannot become: {error}"
+            f"{source} holds a {_told(sizes)} at {place}, which the given model's {_told(has)} "
+            f"cannot become: {error}"
         ) from error
     if model.get_submodule(path) is not layer:
         set_submodule(model, path, layer)
@@ -174,7 +175,7 @@ def _told(sizes: Mapping[str, Any]) -> str:
     if not sizes:
         return "none such"
     counts = " and ".join(f"{sizes[side]} {side}" for side in ("inputs", "outputs") if side in sizes)
-    return f"a {sizes['type']} of {counts}"
+    return f"{sizes['type']} of {counts}"
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import itertools
 from collections.abc import Sequence
 
@@ -21,6 +22,7 @@ from graphdam.compaction import (
     plan_compaction,
     slice_out,
 )
+from graphdam.errors import InexactError
 from graphdam.gates import DAMGate, Gate, gates_of
 
 EXACT, NOTICED = 1e-12, 1e-3
@@ -337,3 +339,37 @@ def test_a_rule_can_be_registered_for_a_foreign_layer() -> None:
     )
     group = ChannelGroup("hidden", 3, ("0",), (Consumer("3"),), ("1",), gate="2")
     assert deviation(model, compact_model(model, [group]), inputs(), relative=True) < EXACT
+
+
+def test_a_flattened_image_is_read_by_several_columns_a_channel() -> None:
+    pattern = [0.5, 0.0, 2.0]
+    gate = ChosenGate(pattern)
+    gate.dim = 1
+    layers = [nn.Conv2d(2, 3, 3), nn.ReLU(), gate, nn.Flatten(), nn.Linear(3 * 4 + 5, 2)]
+
+    class Flattened(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layers = nn.ModuleList(layers)
+
+        def forward(self, x: Tensor) -> Tensor:
+            beside = x[:, 0, 0, :1].expand(-1, 5)
+            for layer in self.layers[:-1]:
+                x = layer(x)
+            out: Tensor = self.layers[-1](torch.cat([beside, x], 1))
+            return out
+
+    model = shake(Flattened())
+    images = torch.randn(3, 2, 4, 4, dtype=torch.float64)
+    reader = Consumer("layers.4", start=5, spread=4)
+    group = ChannelGroup("image", 3, ("layers.0",), (reader,), gate="layers.2")
+    small = compact_model(model, [group])
+    assert small.get_submodule("layers.4").weight.shape == (2, 5 + 8)
+    assert deviation(model, small, images, relative=True) < EXACT
+    with pytest.raises(InexactError) as caught:
+        compact_model(
+            model, [dataclasses.replace(group, consumers=(Consumer("layers.4", 6, spread=4),))]
+        )
+    assert str(caught.value) == (
+        "Group 'image' has 3 × 1 × 4 channels from 6 on, but a layer of it has only 17."
+    )
