@@ -199,7 +199,7 @@ def test_a_clean_house_passes(tmp_path: Path) -> None:
         (
             "compaction/bad.py",
             "from graphdam.report import table",
-            "compaction may only import _version, compaction, errors, files, gates, not graphdam.re",
+            "compaction may only import _version, compaction, errors, files, gates, not graphdam.",
         ),
         (
             "training/bad.py",

@@ -113,7 +113,9 @@ def attach_gates(
     return gated.to(next((p.device for p in model.parameters()), None))
 
 
-def _maker(gate: str | Callable[[int], Gate], arguments: Mapping[str, Any]) -> Callable[[int], Gate]:
+def _maker(
+    gate: str | Callable[[int], Gate], arguments: Mapping[str, Any]
+) -> Callable[[int], Gate]:
     if isinstance(gate, str):
         return lambda num_channels: make_gate(gate, num_channels, arguments)
     return lambda num_channels: gate(num_channels, **arguments)
@@ -135,14 +137,18 @@ def _check_paths(model: nn.Module, **paths: Sequence[str]) -> None:
 def _refuse_unfound(layout: Layout, paths: Sequence[str]) -> None:
     for path in paths:
         why = [reason.text for reason in layout.obstacles.get(path, [])]
-        told = "; ".join(why) or "it is no layer that writes two channels or more for others to read"
+        told = (
+            "; ".join(why) or "it is no layer that writes two channels or more for others to read"
+        )
         raise InexactError(f"What '{path}' writes cannot be gated: {told}.")
 
 
 def _refuse_obstacles(layout: Layout) -> None:
     told = _told(layout)
     if told:
-        raise InexactError(f"{told} To leave such channels ungated, pass inexact='leave'. {BY_HAND}")
+        raise InexactError(
+            f"{told} To leave such channels ungated, pass inexact='leave'. {BY_HAND}"
+        )
 
 
 def _told(layout: Layout) -> str:

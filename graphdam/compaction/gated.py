@@ -32,9 +32,7 @@ class GatedModel(nn.Module):
         layout: which layers write, carry and read each group's channels; prints as a table.
     """
 
-    def __init__(
-        self, model: nn.Module, layout: Layout, make_gate: Callable[[int], Gate]
-    ) -> None:
+    def __init__(self, model: nn.Module, layout: Layout, make_gate: Callable[[int], Gate]) -> None:
         super().__init__()
         self.model = model
         self.layout = layout

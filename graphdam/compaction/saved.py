@@ -119,7 +119,7 @@ def _sizes(layer: nn.Module) -> dict[str, Any]:
 
 
 def _shrink(model: nn.Module, path: str, sizes: Mapping[str, Any], source: Path) -> None:
-    """Cut one layer to its stored sizes; which channels go is no matter before weights are loaded."""
+    """Cut one layer to its stored sizes; which channels go does not matter, weights follow."""
     try:
         layer = model.get_submodule(path)
     except AttributeError:
@@ -130,7 +130,8 @@ def _shrink(model: nn.Module, path: str, sizes: Mapping[str, Any], source: Path)
     if not fits or any(has[side] < sizes[side] for side in has if side != "type"):
         raise ModelFileError(
             f"{source} holds a {_told(sizes)} at {place}, where the given {type(model).__name__} "
-            f"has {'a ' * bool(has)}{_told(has)}: build the model that was pruned, with the same arguments."
+            f"has {'a ' * bool(has)}{_told(has)}: build the model that was pruned, with the same "
+            f"arguments."
         )
     assert layer is not None
     groups = int(getattr(layer, "groups", 1))
@@ -174,7 +175,9 @@ def _shrink_tensors(model: nn.Module, state: Mapping[str, Tensor]) -> None:
 def _told(sizes: Mapping[str, Any]) -> str:
     if not sizes:
         return "none such"
-    counts = " and ".join(f"{sizes[side]} {side}" for side in ("inputs", "outputs") if side in sizes)
+    counts = " and ".join(
+        f"{sizes[side]} {side}" for side in ("inputs", "outputs") if side in sizes
+    )
     return f"{sizes['type']} of {counts}"
 
 

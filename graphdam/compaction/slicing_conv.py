@@ -1,4 +1,4 @@
-"""How convolutions lose channels: plain, grouped, depthwise and transposed, in 1, 2 and 3 dimensions.
+"""How convolutions lose channels: plain, grouped, depthwise and transposed, in 1 to 3 dimensions.
 
 Every kernel is brought into one form, [groups, outputs a group, inputs a group, …], in which a rule
 is one selection. Groups must stay of one size, so each must lose equally many channels. In a
@@ -12,7 +12,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
-from graphdam.compaction.slicing import num_inputs, num_outputs, select, shallow, slice_in, slice_out
+from graphdam.compaction.slicing import (
+    num_inputs,
+    num_outputs,
+    select,
+    shallow,
+    slice_in,
+    slice_out,
+)
 from graphdam.errors import InexactError
 
 
@@ -63,7 +70,7 @@ def _(layer: _ConvNd) -> int:
 
 def _kernel(layer: _ConvNd) -> Tensor:
     """The weight as [groups, outputs a group, inputs a group, …]."""
-    blocks = layer.weight.detach().unflatten(0, (layer.groups, -1))
+    blocks = layer.weight.detach().view(layer.groups, -1, *layer.weight.shape[1:])
     return blocks.transpose(1, 2) if layer.transposed else blocks
 
 
@@ -80,7 +87,7 @@ def _with_kernel(layer: _ConvNd, kernel: Tensor) -> _ConvNd:
 def _cut(kernel: Tensor, dim: int, local: Tensor) -> Tensor:
     """Each group's own channels along `dim`; `local` [groups, kept] counts within the group."""
     index = local.to(kernel.device)
-    return torch.stack([block.index_select(dim - 1, i) for block, i in zip(kernel, index)])
+    return torch.stack([kernel[at].index_select(dim - 1, own) for at, own in enumerate(index)])
 
 
 def _split(layer: _ConvNd, keep: Tensor, groups: int, size: int) -> Tensor:

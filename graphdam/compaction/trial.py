@@ -137,6 +137,8 @@ def _shaken(model: nn.Module, dtype: torch.dtype = torch.float64) -> nn.Module:
 
 def _cast(value: Any, dtype: torch.dtype) -> Any:
     return tree_map(
-        lambda leaf: leaf.to(dtype) if isinstance(leaf, Tensor) and leaf.is_floating_point() else leaf,
+        lambda leaf: (
+            leaf.to(dtype) if isinstance(leaf, Tensor) and leaf.is_floating_point() else leaf
+        ),
         value,
     )

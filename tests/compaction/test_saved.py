@@ -122,8 +122,9 @@ BUILD = "build the model that was pruned"
         ),
         (
             deeper,
-            '{weights} does not fit the given MLP: Missing key(s) in state_dict: "layers.3.weight", '
-            '"layers.3.bias". Build the model that was pruned, with the same arguments.',
+            "{weights} does not fit the given MLP: Missing key(s) in state_dict: "
+            '"layers.3.weight", "layers.3.bias". Build the model that was pruned, with the same '
+            "arguments.",
         ),
     ],
 )

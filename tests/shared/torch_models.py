@@ -106,7 +106,8 @@ class VGG(nn.Module):
         super().__init__()
         self.features = nn.Sequential(
             nn.Conv2d(3, 6, 3, padding=1), nn.ReLU(inplace=True), nn.MaxPool2d(2),
-            nn.Conv2d(6, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(inplace=True), nn.MaxPool2d(2),
+            nn.Conv2d(6, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(inplace=True),
+            nn.MaxPool2d(2),
         )  # fmt: skip
         self.avgpool = nn.AdaptiveAvgPool2d((2, 2))
         self.classifier = nn.Sequential(
@@ -376,7 +377,7 @@ def example(name: str, dtype: torch.dtype = torch.float64) -> tuple[Tensor, ...]
         return (torch.randint(20, (4, 6), generator=generator),)
     if name == "bag":
         return (torch.randint(20, (9,), generator=generator), torch.tensor([0, 4, 6]))
-    shapes = {"MLP": (6,), "heads": (6,), "a layer used twice": (6,)}
+    shapes: dict[str, tuple[int, ...]] = {"MLP": (6,), "heads": (6,), "a layer used twice": (6,)}
     shapes |= {"depthwise": (3, 8), "volume": (1, 4, 4, 4), "norms": (3, 8, 8)}
     shape = (4, *shapes.get(name, (3, 8, 8)))
     return (torch.randn(shape, generator=generator, dtype=torch.float64).to(dtype),)

@@ -100,9 +100,8 @@ class Wiring(nn.Module):
             part = self._part(nn.GroupNorm(1, width))
         elif name == "layer norm":
             part = self._part(nn.LayerNorm(width))
-        elif name == "input":
-            if width < 3:
-                return
+        elif name == "input" and width < 3:
+            return
         self.program.append((name, read, part))
         self.widths.append(out)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import Any
 
 from torch import nn
@@ -14,6 +13,7 @@ from graphdam.compaction.slicing_conv import is_depthwise
 from graphdam.compaction.tracing import movement
 from graphdam.compaction.tracing.call import Call
 from graphdam.compaction.tracing.operations import (
+    Rule,
     along,
     elementwise,
     halved,
@@ -21,8 +21,6 @@ from graphdam.compaction.tracing.operations import (
     spatial,
 )
 from graphdam.compaction.tracing.ties import Axes, lasting
-
-Rule = Callable[[Call], Any]
 
 
 def linear(call: Call) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -57,7 +57,7 @@ class Layout:
     obstacles: dict[str, list[Reason]] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        rows = [("channels", "written by", "carried by", "read by")]
+        rows: list[tuple[str, ...]] = [("channels", "written by", "carried by", "read by")]
         for group in self.groups:
             paths = (group.producers, group.followers, group.consumers)
             rows.append((str(group.num_channels), *(", ".join(of) or "–" for of in paths)))

@@ -38,6 +38,7 @@ def reshaped(call: Call) -> Any:
 
 def unflattened(call: Call) -> Any:
     """`unflatten(x, dim, sizes)`, as a layer too."""
+    sizes: Any
     if call.module is not None:
         dim, sizes = int(call.module.dim), call.module.unflattened_size  # type: ignore[arg-type]
     else:
@@ -45,9 +46,7 @@ def unflattened(call: Call) -> Any:
     computed = _computed((sizes,))
     first = dim % len(call.first.rows)
     count = call.value.dim() - len(call.first.rows) + 1
-    return _follow(
-        call, lambda at: computed(at - first) if first <= at < first + count else True
-    )
+    return _follow(call, lambda at: computed(at - first) if first <= at < first + count else True)
 
 
 def expanded(call: Call) -> Any:

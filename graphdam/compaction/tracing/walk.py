@@ -12,8 +12,8 @@ from torch import Tensor, fx, nn
 from torch.nn.utils.parametrize import is_parametrized
 
 from graphdam.compaction.tracing.call import Call, Records, every_axes, held, without_channels
+from graphdam.compaction.tracing.functions import FUNCTIONS
 from graphdam.compaction.tracing.layers import rule_of
-from graphdam.compaction.tracing.operations import FUNCTIONS
 from graphdam.compaction.tracing.ties import Axes, Reason, lasting
 from graphdam.errors import InexactError
 
@@ -103,7 +103,8 @@ class _Follower(fx.Interpreter):
         path = str(n.target) if n.op == "call_module" else str(stack[-1]) if stack else ""
         self.where = f"'{path}'" if path else self._top
         value = super().run_node(n)
-        axes = fx.node.map_arg((n.args, n.kwargs), lambda node: _Boxed(self._axes[node]))
+        box: Any = lambda node: _Boxed(self._axes[node])  # noqa: E731
+        axes = fx.node.map_arg((n.args, n.kwargs), box)
         module = self.fetch_attr(str(n.target)) if n.op == "call_module" else None
         given = _unboxed(axes)
         call = Call(self.records, n, args, dict(kwargs), given, value, self.where, module)
@@ -131,10 +132,10 @@ class _Follower(fx.Interpreter):
                 self.records.unruled[call.path] = f"no rule says how a {call.name} loses channels"
             return call.fix_all()
         try:
-            axes = found(call)
+            found_axes: Any = found(call)
         except (AttributeError, IndexError, TypeError, ValueError):
-            axes = None  # arguments of a form that the rule does not know
-        return axes if _fits(axes, call.value) else call.fix_all()
+            found_axes = None  # arguments of a form that the rule does not know
+        return found_axes if _fits(found_axes, call.value) else call.fix_all()
 
     def _tensor(self, call: Call) -> Any:
         """A parameter or buffer that the model's own code uses: each axis may lose channels."""
