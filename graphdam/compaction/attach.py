@@ -9,7 +9,7 @@ from typing import Any, Literal
 from torch import Tensor, nn
 
 from graphdam.compaction.gated import GatedModel
-from graphdam.compaction.tracing.layout import Layout, lay_out
+from graphdam.compaction.tracing.layout import Layout, TracedGroup, lay_out
 from graphdam.compaction.tracing.walk import BY_HAND, walk
 from graphdam.compaction.trial import failing_groups
 from graphdam.errors import InexactError, SettingsError
@@ -22,6 +22,7 @@ def attach_gates(
     *,
     gate: str | Callable[[int], Gate] = "dam",
     gate_kwargs: Mapping[str, Any] | None = None,
+    min_width: int = 1,
     skip: Sequence[str] = (),
     only: Sequence[str] | None = None,
     inexact: Literal["refuse", "leave"] = "refuse",
@@ -42,6 +43,8 @@ def attach_gates(
             Two entries a batch are enough.
         gate: "dam", "l1", "l0", or a function of the number of channels.
         gate_kwargs: further arguments of the gates.
+        min_width: channels of each group that stay open whatever is learnt. With 0, branches may
+            vanish beside a residual path; where every way leads through a group, one stays.
         skip: paths of modules that keep all channels that they read or write. They are not looked
             into, so they may do anything.
         only: paths of layers whose outputs are to be gated; by default all.
@@ -51,7 +54,7 @@ def attach_gates(
     Raises:
         InexactError: the model cannot be traced; channels cannot be removed exactly and `inexact`
             is "refuse"; a layer in `only` cannot be gated, or nothing at all can.
-        SettingsError: an unknown gate, or a path that names no module.
+        SettingsError: an unknown gate, a negative `min_width`, or a path that names no module.
 
     >>> import torch
     >>> from graphdam.gates import parameter_groups
@@ -82,6 +85,8 @@ def attach_gates(
     """
     if inexact not in ("refuse", "leave"):
         raise SettingsError(f"inexact is 'refuse' or 'leave', received {inexact!r}.")
+    if min_width < 0:
+        raise SettingsError(f"min_width is 0 or more, received {min_width}.")
     inputs = (example_inputs,) if isinstance(example_inputs, Tensor) else tuple(example_inputs)
     _check_paths(model, skip=skip, only=only or ())
     wide = copy.deepcopy(model).eval()
@@ -109,16 +114,25 @@ def attach_gates(
             f"No channels of {type(model).__name__} can be gated: a gate needs a layer that writes "
             f"at least two channels and a layer that reads them. {_told(layout)}".rstrip()
         )
-    gated = GatedModel(copy.deepcopy(model), layout, _maker(gate, gate_kwargs or {}))
+    make = _maker(gate, gate_kwargs or {}, min_width)
+    gated = GatedModel(copy.deepcopy(model), layout, make)
     return gated.to(next((p.device for p in model.parameters()), None))
 
 
 def _maker(
-    gate: str | Callable[[int], Gate], arguments: Mapping[str, Any]
-) -> Callable[[int], Gate]:
-    if isinstance(gate, str):
-        return lambda num_channels: make_gate(gate, num_channels, arguments)
-    return lambda num_channels: gate(num_channels, **arguments)
+    gate: str | Callable[[int], Gate], arguments: Mapping[str, Any], min_width: int
+) -> Callable[[TracedGroup], Gate]:
+    def make(group: TracedGroup) -> Gate:
+        if isinstance(gate, str):
+            at_least = max(1, min(min_width, group.num_channels))
+            made = make_gate(gate, group.num_channels, {"min_width": at_least, **arguments})
+        else:
+            made = gate(group.num_channels, **arguments)
+        if min_width == 0 and group.can_vanish:
+            made.allow_closing()
+        return made
+
+    return make
 
 
 def _check_paths(model: nn.Module, **paths: Sequence[str]) -> None:

@@ -32,12 +32,14 @@ class GatedModel(nn.Module):
         layout: which layers write, carry and read each group's channels; prints as a table.
     """
 
-    def __init__(self, model: nn.Module, layout: Layout, make_gate: Callable[[int], Gate]) -> None:
+    def __init__(
+        self, model: nn.Module, layout: Layout, make_gate: Callable[[TracedGroup], Gate]
+    ) -> None:
         super().__init__()
         self.model = model
         self.layout = layout
         self.gates = nn.ModuleDict(
-            {group.name.replace(".", "/"): make_gate(group.num_channels) for group in layout.groups}
+            {group.name.replace(".", "/"): make_gate(group) for group in layout.groups}
         )
         self.train(model.training)
         for path, (axis, row) in layout.reads.items():
@@ -76,9 +78,12 @@ class GatedModel(nn.Module):
         supports, values, widths = [], [], {}
         for group, gate in zip(self.groups, self._gates(), strict=True):
             kept = _checked(chosen.pop(group.name, gate.keep()), group)
-            supports.append(torch.zeros(group.num_channels, dtype=torch.bool))
-            supports[-1][kept] = True
-            values.append(gate.final_values().detach().double().cpu())
+            support = torch.zeros(group.num_channels, dtype=torch.bool)
+            support[kept] = True
+            values.append(gate.final_values().detach().double().cpu() * support)
+            # Torch runs no convolution without channels: of a branch that vanished one stays, at 0.
+            support[0] |= kept.numel() == 0
+            supports.append(support)
             widths[group.name] = kept.numel()
         if chosen:
             raise InexactError(
@@ -107,7 +112,8 @@ class GatedModel(nn.Module):
     def compact(self, *, keep: Mapping[str, Tensor] | None = None) -> nn.Module:
         """A plain model of the user's own class without closed channels, with the same outputs.
 
-        A new model; this one is not changed. Nothing of graphdam is left in it.
+        A new model; this one is not changed. Nothing of graphdam is left in it. Of a branch whose
+        every channel closed one channel stays, read with weights of zero.
         """
         plain = copy.deepcopy(self.model)
         for module in plain.modules():
@@ -163,6 +169,8 @@ def _cut(row: Row, support: Tensor, factors: Tensor | None = None) -> Cut:
 
 def _checked(kept: Tensor, group: TracedGroup) -> Tensor:
     kept = torch.unique(kept.cpu())
+    if kept.numel() == 0 and group.can_vanish:
+        return kept
     if kept.numel() == 0 or kept[0] < 0 or kept[-1] >= group.num_channels:
         raise InexactError(
             f"Group '{group.name}' would keep {kept.numel()} of its {group.num_channels} "

@@ -77,7 +77,8 @@ def _trial(
     model: nn.Module, layout: Layout, inputs: tuple[Any, ...], names: list[str], exact: float
 ) -> str | None:
     """What goes wrong when the named groups close channels, or None."""
-    gated = GatedModel(copy.deepcopy(model), layout, _TrialGate).eval()
+    rough = copy.deepcopy(model)
+    gated = GatedModel(rough, layout, lambda group: _TrialGate(group.num_channels)).eval()
     for group, gate in zip(layout.groups, gated.gates.values(), strict=True):
         assert isinstance(gate, _TrialGate)
         if group.name in names:

@@ -19,6 +19,8 @@ class Gate(nn.Module, ABC):
         dim: the channel dimension of the input.
     """
 
+    min_width: int = 1
+
     def __init__(self, num_channels: int, *, dim: int = -1) -> None:
         super().__init__()
         if num_channels < 1:
@@ -41,6 +43,14 @@ class Gate(nn.Module, ABC):
     def final_values(self) -> Tensor:
         """The values in evaluation mode, whichever mode the gate is in: what compaction folds."""
         return self.values()
+
+    def allow_closing(self) -> None:
+        """Let go of the last channel too, as the gate of a residual branch may.
+
+        Only where something else carries the signal on. Once all are closed, a DAM gate gets no
+        gradient from the task, so its branch never comes back.
+        """
+        self.min_width = 0
 
     def draw_sample(self) -> None:
         """Draw what is random in the values, and keep it until the next call.

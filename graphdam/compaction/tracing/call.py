@@ -11,6 +11,15 @@ from torch import Tensor, fx, nn
 from graphdam.compaction.tracing.ties import Axes, Reason, Row, Ties, lasting_axes
 
 
+@dataclass(frozen=True)
+class Step:
+    """One operation of the model: its node, the nodes that it reads, the layer that it is."""
+
+    node: str
+    reads: tuple[str, ...]
+    layer: str | None = None
+
+
 @dataclass
 class Records:
     """What a walk through the model finds about its layers and tensors, by path.
@@ -23,6 +32,7 @@ class Records:
         tensors: parameters and buffers that the model's own code uses.
         pinned: layers that no channel may leave, and why.
         unruled: layers with weights whose channels no rule knows, and why.
+        steps: the operations in order, the output last; what the model is given reads itself.
     """
 
     ties: Ties = field(default_factory=Ties)
@@ -32,6 +42,7 @@ class Records:
     tensors: dict[str, Axes] = field(default_factory=dict)
     pinned: dict[str, str] = field(default_factory=dict)
     unruled: dict[str, str] = field(default_factory=dict)
+    steps: list[Step] = field(default_factory=list)
 
     def read(self, path: str, axis: int, row: Row) -> None:
         """A layer mixes the channels of `row`, which stand on its input's axis (from the end)."""

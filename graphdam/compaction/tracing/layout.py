@@ -27,6 +27,8 @@ class TracedGroup:
         producers: layers whose outputs these channels are.
         followers: layers and tensors with weights for each of them, which lose what they lose.
         consumers: layers that mix them; the gate acts on what these read.
+        can_vanish: whether all of them may close, as in a residual branch: every output still
+            depends on what the model is given, though the readers of all such groups were silent.
     """
 
     name: str
@@ -34,6 +36,7 @@ class TracedGroup:
     producers: tuple[str, ...]
     followers: tuple[str, ...]
     consumers: tuple[str, ...]
+    can_vanish: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,8 @@ def lay_out(records: Records, only: Iterable[TracedGroup] | None = None) -> Layo
     groups: list[TracedGroup] = []
     number: dict[int, int] = {}
     names: set[str] = set()
+    silent: set[str] = set()
+    heard = _outputs_heard(records, silent)
     for producers, channels in members.items():
         name = _unused(producers[0], names)
         if len(channels) < 2 or (chosen is not None and (name, producers) not in chosen):
@@ -103,8 +108,13 @@ def lay_out(records: Records, only: Iterable[TracedGroup] | None = None) -> Layo
             if any(inside & {*find(row)} for row in axes.rows)
         ]
         consumers = [path for path, (_, row) in records.reads.items() if inside & {*find(row)}]
+        # One after the other, so that all that may vanish may do so together.
+        vanishing = _outputs_heard(records, silent | {*consumers}) == heard
+        silent |= {*consumers} if vanishing else set()
         groups.append(
-            TracedGroup(name, len(channels), producers, tuple(followers), tuple(consumers))
+            TracedGroup(
+                name, len(channels), producers, tuple(followers), tuple(consumers), vanishing
+            )
         )
         start = len(number)
         number.update((channel, start + at) for at, channel in enumerate(channels))
@@ -124,6 +134,16 @@ def lay_out(records: Records, only: Iterable[TracedGroup] | None = None) -> Layo
         {path: rows for path, rows in tensors.items() if any(_gated(row) for row in rows)},
         _obstacles(records, reasons, read),
     )
+
+
+def _outputs_heard(records: Records, silent: set[str]) -> set[str]:
+    """The outputs that depend on what the model is given, where some layers write constants."""
+    heard: set[str] = set()
+    for step in records.steps[:-1]:
+        given = step.reads == (step.node,)
+        if given or (step.layer not in silent and heard & set(step.reads)):
+            heard.add(step.node)
+    return heard & set(records.steps[-1].reads)
 
 
 def _writers(records: Records) -> dict[int, list[str]]:

@@ -11,7 +11,14 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn.utils.parametrize import is_parametrized
 
-from graphdam.compaction.tracing.call import Call, Records, every_axes, held, without_channels
+from graphdam.compaction.tracing.call import (
+    Call,
+    Records,
+    Step,
+    every_axes,
+    held,
+    without_channels,
+)
 from graphdam.compaction.tracing.functions import FUNCTIONS
 from graphdam.compaction.tracing.layers import rule_of
 from graphdam.compaction.tracing.ties import Axes, Reason, lasting
@@ -109,6 +116,8 @@ class _Follower(fx.Interpreter):
         given = _unboxed(axes)
         call = Call(self.records, n, args, dict(kwargs), given, value, self.where, module)
         self._axes[n] = self._follow(call)
+        reads = (n.name,) if n.op == "placeholder" else tuple(m.name for m in n.all_input_nodes)
+        self.records.steps.append(Step(n.name, reads, path if n.op == "call_module" else None))
         return value
 
     def _follow(self, call: Call) -> Any:
