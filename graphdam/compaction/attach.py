@@ -115,8 +115,7 @@ def attach_gates(
             f"at least two channels and a layer that reads them. {_told(layout)}".rstrip()
         )
     make = _maker(gate, gate_kwargs or {}, min_width)
-    gated = GatedModel(copy.deepcopy(model), layout, make)
-    return gated.to(next((p.device for p in model.parameters()), None))
+    return GatedModel(copy.deepcopy(model), layout, make)
 
 
 def _maker(

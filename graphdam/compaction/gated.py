@@ -41,6 +41,7 @@ class GatedModel(nn.Module):
         self.gates = nn.ModuleDict(
             {group.name.replace(".", "/"): make_gate(group) for group in layout.groups}
         )
+        self.gates.to(next((parameter.device for parameter in model.parameters()), None))
         self.train(model.training)
         for path, (axis, row) in layout.reads.items():
             multiply = _Multiply(self._gates(), row, axis)

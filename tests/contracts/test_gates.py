@@ -278,3 +278,19 @@ def test_a_model_counts_it(kind: str) -> None:
     of_gates = parameter_groups(model, lr=0.1, gate_lr=0.2)[1]
     assert [id(p) for p in of_gates["params"]] == [id(p) for p in gate.parameters()]
     assert repr(gate) == f"{type(gate).__name__}(12, width=12)"
+
+
+@every_gate
+def test_the_last_channel_closes_where_that_is_allowed(kind: str) -> None:
+    gate = GATES[kind](12)
+    descend(gate, 500)
+    assert gate.width == 1
+    gate.allow_closing()
+    descend(gate, 500)
+    for mode in (True, False):
+        gate.train(mode)
+        assert gate.width == gate.keep().numel() == 0
+        assert bool(gate.penalty().isfinite())
+    assert not gate(torch.randn(4, 12)).any()
+    gate.reset_parameters()
+    assert gate.width == 12

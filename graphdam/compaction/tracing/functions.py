@@ -35,7 +35,8 @@ _LIKE_FIRST = (
 )  # fmt: skip
 _MOVING = (
     "flatten", "flip", "moveaxis", "movedim", "permute", "repeat", "repeat_interleave",
-    "squeeze", "swapaxes", "swapdims", "t", "tile", "transpose", "unsqueeze",
+    "reshape_as", "squeeze", "swapaxes", "swapdims", "t", "tile", "transpose", "unsqueeze",
+    "view_as",
 )  # fmt: skip
 
 FUNCTIONS: dict[str, Rule] = {

@@ -84,7 +84,11 @@ def lay_out(records: Records, only: Iterable[TracedGroup] | None = None) -> Layo
     find = records.ties.find
     writers = _writers(records)
     reasons = records.ties.reasons()
-    read = {c for _, row in records.reads.values() for c in find(row).tolist()}
+    readers = {path: {*find(row).tolist()} for path, (_, row) in records.reads.items()}
+    carriers = {path: {*find(row).tolist()} for path, row in records.follows.items()}
+    for path, axes in records.tensors.items():
+        carriers[path] = {channel for row in axes.rows for channel in find(row).tolist()}
+    read = set().union(*readers.values())
     chosen = None if only is None else {(group.name, group.producers) for group in only}
 
     members: dict[tuple[str, ...], list[int]] = {}
@@ -101,13 +105,8 @@ def lay_out(records: Records, only: Iterable[TracedGroup] | None = None) -> Layo
         if len(channels) < 2 or (chosen is not None and (name, producers) not in chosen):
             continue
         inside = set(channels)
-        followers = [path for path, row in records.follows.items() if inside & {*find(row)}]
-        followers += [
-            path
-            for path, axes in records.tensors.items()
-            if any(inside & {*find(row)} for row in axes.rows)
-        ]
-        consumers = [path for path, (_, row) in records.reads.items() if inside & {*find(row)}]
+        followers = [path for path, row in carriers.items() if not inside.isdisjoint(row)]
+        consumers = [path for path, row in readers.items() if not inside.isdisjoint(row)]
         # One after the other, so that all that may vanish may do so together.
         vanishing = _outputs_heard(records, silent | {*consumers}) == heard
         silent |= {*consumers} if vanishing else set()

@@ -160,20 +160,23 @@ def _follow(call: Call, computed: Callable[[int], bool]) -> Any:
     for axis in call.first.live():
         row = call.first.rows[axis]
         arrived = _indices(call, axis)
-        varying = [dim for dim in range(value.dim()) if _varies(arrived, dim)]
-        following = [dim for dim in varying if computed(dim)]
+        channels = torch.from_numpy(call.records.ties.find(row))[arrived]
+        # Where channels repeat, as in a flattened image, they may vary along fewer axes.
+        varying = _varying(arrived)
+        following = [dim for dim in _varying(channels) if computed(dim)]
+        following = following or [dim for dim in varying if computed(dim)]
         if not following:
             call.fix(row, HARD_CODED if varying else PART)
+        if not varying:
             continue
-        dim = following[-1]
+        dim = (following or varying)[-1]
         # One index along `dim` may hold several channels, a head's and the next: they go together.
-        lines = row[arrived.movedim(dim, 0).flatten(1).numpy()]
+        lines = row[arrived.movedim(dim, 0).reshape(value.size(dim), -1).numpy()]
         _tie_blocks(call, np.unique(lines, axis=1).T)
         here = lines[:, 0]
         if dim in claimed:
             for both in (here, claimed[dim]):
                 call.fix(both, "merges them with other channels into one axis")
-            here = lasting(here.size)
         claimed[dim] = here
     return Axes(tuple(claimed.get(dim, lasting(size)) for dim, size in enumerate(value.shape)))
 
@@ -196,8 +199,11 @@ def _indices(call: Call, axis: int) -> Tensor:
     return moved_indices
 
 
-def _varies(indices: Tensor, dim: int) -> bool:
-    return indices.size(dim) > 1 and bool((indices != indices.narrow(dim, 0, 1)).any())
+def _varying(indices: Tensor) -> list[int]:
+    """The axes along which entries differ."""
+    return [
+        dim for dim in range(indices.dim()) if bool((indices != indices.narrow(dim, 0, 1)).any())
+    ]
 
 
 def _tie_blocks(call: Call, lines: Row) -> None:
