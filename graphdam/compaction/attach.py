@@ -43,8 +43,9 @@ def attach_gates(
             Two entries a batch are enough.
         gate: "dam", "l1", "l0", or a function of the number of channels.
         gate_kwargs: further arguments of the gates.
-        min_width: channels of each group that stay open whatever is learnt. With 0, branches may
-            vanish beside a residual path; where every way leads through a group, one stays.
+        min_width: channels of each group that stay open whatever is learnt, where `gate` is a
+            name. With 0, branches may vanish beside a residual path; where every way leads through
+            a group, one stays.
         skip: paths of modules that keep all channels that they read or write. They are not looked
             into, so they may do anything.
         only: paths of layers whose outputs are to be gated; by default all.
@@ -127,7 +128,7 @@ def _maker(
             made = make_gate(gate, group.num_channels, {"min_width": at_least, **arguments})
         else:
             made = gate(group.num_channels, **arguments)
-        if min_width == 0 and group.can_vanish:
+        if min_width == 0 and group.can_vanish and "min_width" not in arguments:
             made.allow_closing()
         return made
 

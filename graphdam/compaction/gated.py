@@ -38,9 +38,10 @@ class GatedModel(nn.Module):
         super().__init__()
         self.model = model
         self.layout = layout
-        self.gates = nn.ModuleDict(
-            {group.name.replace(".", "/"): make_gate(group) for group in layout.groups}
-        )
+        self.gates = nn.ModuleDict()
+        for group in layout.groups:
+            # Straight into the dictionary: a layer may be called `values`, as a method of it is.
+            self.gates._modules[group.name.replace(".", "/")] = make_gate(group)
         self.gates.to(next((parameter.device for parameter in model.parameters()), None))
         self.train(model.training)
         for path, (axis, row) in layout.reads.items():

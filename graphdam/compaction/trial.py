@@ -32,12 +32,10 @@ def failing_groups(
         layout: its groups.
         example_inputs: what it is called with.
     """
-    dtype, rough = torch.float64, _shaken(model)
-    inputs = _cast(example_inputs, dtype)
     try:
-        _run(rough, inputs)
-    except Exception:  # code that names its own dtype: try it in the model's
-        dtype, rough, inputs = torch.float32, _shaken(model, torch.float32), example_inputs
+        dtype, rough, inputs = _prepared(model, example_inputs, torch.float64)
+    except Exception:  # code that names its own type, or a device without doubles
+        dtype, rough, inputs = _prepared(model, example_inputs, torch.float32)
     names = [group.name for group in layout.groups]
     trouble = _trial(rough, layout, inputs, names, EXACT[dtype])
     if trouble is None:
@@ -48,7 +46,7 @@ def failing_groups(
 
 
 class _TrialGate(Gate):
-    """Closes about half of its channels, or none; the others at random values."""
+    """Random values; where it is told to, about half of them are 0."""
 
     chosen: Tensor
 
@@ -115,8 +113,17 @@ def _run(model: nn.Module, inputs: tuple[Any, ...]) -> list[Tensor]:
     return [leaf.double() for leaf in tree_leaves(out) if isinstance(leaf, Tensor)]
 
 
+def _prepared(
+    model: nn.Module, example_inputs: tuple[Any, ...], dtype: torch.dtype
+) -> tuple[torch.dtype, nn.Module, tuple[Any, ...]]:
+    """A model and inputs of one type, which run."""
+    rough, inputs = _shaken(model, dtype), _cast(example_inputs, dtype)
+    _run(rough, inputs)
+    return dtype, rough, inputs
+
+
 @torch.no_grad()
-def _shaken(model: nn.Module, dtype: torch.dtype = torch.float64) -> nn.Module:
+def _shaken(model: nn.Module, dtype: torch.dtype) -> nn.Module:
     """A copy in which nothing is 0 or 1 by initialisation, which would hide a mistake."""
     rough = copy.deepcopy(model).to(dtype)
     generator = torch.Generator().manual_seed(0)

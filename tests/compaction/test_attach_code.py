@@ -141,6 +141,38 @@ def test_it_is_refused_where_it_cannot(lines: Callable[[Any, Tensor], Tensor], w
         attach_gates(Lines(lines), torch.randn(2, 3, 8, 8))
 
 
+def test_layers_may_be_called_as_methods_are() -> None:
+    class Named(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.keys, self.values = nn.Linear(4, 8), nn.Linear(4, 8)
+            self.pop, self.items = nn.Linear(8, 6), nn.Linear(6, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.items(self.pop(self.keys(x) * self.values(x)))  # type: ignore[no-any-return]
+
+    x = torch.randn(5, 4)
+    gated = close_at_random(attach_gates(Named(), x))
+    assert [*gated.gates] == ["keys", "pop"]
+    assert len(gated.gates) == len(gated.widths) == 2
+    assert apart(gated, gated.compact(), (x,)) < 1e-5
+
+
+def test_a_model_of_a_fixed_precision_is_tried_in_its_own() -> None:
+    class Single(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.last = nn.Linear(4, 8), nn.Linear(8, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.last(self.first(x.float()).relu())  # type: ignore[no-any-return]
+
+    for dtype in (torch.float32, torch.bfloat16):
+        x = torch.randn(5, 4, dtype=dtype)
+        gated = close_at_random(attach_gates(Single(), x))
+        assert apart(gated, gated.compact(), (x,)) < 1e-5
+
+
 def test_what_several_outputs_share_stays_and_the_rest_is_gated() -> None:
     class Features(nn.Module):
         def __init__(self) -> None:

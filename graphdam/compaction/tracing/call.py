@@ -53,9 +53,10 @@ class Records:
 
     def write(self, path: str, count: int) -> Row:
         """The channels that a layer writes: the same at every call of it."""
-        row = self.writes.setdefault(path, self.ties.fresh(count))
-        self._pin(path, row)
-        return row
+        if path not in self.writes:
+            self.writes[path] = self.ties.fresh(count)
+            self._pin(path, self.writes[path])
+        return self.writes[path]
 
     def follow(self, path: str, row: Row) -> None:
         """A layer holds a weight for every channel of `row`."""

@@ -51,8 +51,7 @@ def unflattened(call: Call) -> Any:
 
 def expanded(call: Call) -> Any:
     """`expand`: a size that is a number keeps the channels of its axis."""
-    computed = _computed(call.node.args[1:])
-    return _follow(call, lambda dim: computed(dim))
+    return _follow(call, _computed(call.node.args[1:]))
 
 
 def picked(call: Call) -> Any:
@@ -88,8 +87,11 @@ def concatenated(call: Call) -> Any:
     """`cat`: rows one after the other along its dimension, tied on every other axis."""
     parts = call.given
     dim = call.argument(1, "dim", call.kwargs.get("axis", 0)) % call.value.dim()
-    parts = [part for part in parts if len(part.rows) == call.value.dim()]
-    return _joined(call, parts, dim)
+    for part in parts[1:]:
+        for axis, (one, other) in enumerate(zip(parts[0].rows, part.rows, strict=True)):
+            if axis != dim:
+                call.records.ties.tie(one, other)
+    return parts[0].with_row(dim, np.concatenate([part.rows[dim] for part in parts]))
 
 
 def stacked(call: Call) -> Any:
@@ -106,7 +108,7 @@ def stacked(call: Call) -> Any:
 
 def padded(call: Call) -> Any:
     """`pad` with a constant: what is added at either end of an axis is no channel."""
-    sizes = call.argument(1, "pad", getattr(call.module, "padding", None))
+    sizes = call.argument(1, "pad")
     mode = call.argument(2, "mode", "constant")
     rows = list(call.first.rows)
     for pair in range(len(sizes) // 2):
@@ -114,15 +116,10 @@ def padded(call: Call) -> Any:
         before, after = sizes[2 * pair : 2 * pair + 2]
         if not before and not after:
             continue
-        row = rows[axis]
-        if (mode != "constant" or before < 0 or after < 0) and bool(row.any()):
-            call.fix(row, "copies or cuts some of them")
-            row = lasting(row.size)
-        if before < 0 or after < 0:
-            rows[axis] = lasting(call.value.size(axis))
-        elif mode == "constant":
-            rows[axis] = np.concatenate([lasting(before), row, lasting(after)])
+        if mode == "constant" and min(before, after) >= 0:
+            rows[axis] = np.concatenate([lasting(before), rows[axis], lasting(after)])
         else:
+            call.fix(rows[axis], "copies or cuts some of them")
             rows[axis] = lasting(call.value.size(axis))
     return Axes(tuple(rows))
 
@@ -210,14 +207,6 @@ def _tie_blocks(call: Call, lines: Row) -> None:
     """Rows of one length are tied, index by index."""
     for line in lines[1:]:
         call.records.ties.tie(lines[0], line)
-
-
-def _joined(call: Call, parts: list[Axes], dim: int) -> Axes:
-    for part in parts[1:]:
-        for axis, (one, other) in enumerate(zip(parts[0].rows, part.rows, strict=True)):
-            if axis != dim:
-                call.records.ties.tie(one, other)
-    return parts[0].with_row(dim, np.concatenate([part.rows[dim] for part in parts]))
 
 
 def _parts(call: Call, dim: int, *, even: bool) -> Any:

@@ -45,9 +45,9 @@ def reduced(call: Call) -> Any:
     rank = len(call.first.rows)
     if isinstance(value, tuple) and not isinstance(dims, int):
         return call.fix_all()
-    gone = {dim % rank for dim in (dims if isinstance(dims, (tuple, list)) else [dims or 0])}
     if dims is None or dims in ((), []):
-        gone = set(range(rank))
+        dims = range(rank)
+    gone = {dim % rank for dim in ([dims] if isinstance(dims, int) else dims)}
     rows: list[Row] = []
     for axis, row in enumerate(call.first.rows):
         if axis in gone:

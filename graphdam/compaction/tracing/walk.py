@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import inspect
-from collections import Counter
 from collections.abc import Collection
 from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
-from torch.nn.utils.parametrize import is_parametrized
 
 from graphdam.compaction.tracing.call import (
     Call,
@@ -58,8 +56,6 @@ def walk(model: nn.Module, example_inputs: tuple[Any, ...], skip: Collection[str
     try:
         with torch.no_grad():
             follower.run(*arguments)
-    except InexactError:
-        raise
     except Exception as error:
         raise InexactError(
             f"{type(model).__name__} could not be run on example_inputs, in {follower.where}: "
@@ -193,12 +189,9 @@ def _pinned(model: nn.Module, graph: fx.Graph) -> dict[str, str]:
             pinned[name] = reason
             pinned[name.rpartition(".")[0]] = reason
     for path, module in modules.items():
-        if is_parametrized(module):
-            pinned[path] = f"'{path}' computes its weight from other parameters"
-        elif rule_of(module) and (module._forward_pre_hooks or module._forward_hooks):
+        if rule_of(module) and (module._forward_pre_hooks or module._forward_hooks):
             pinned[path] = f"'{path}' has forward hooks, which may do anything"
-    used = Counter(str(node.target) for node in graph.find_nodes(op="get_attr"))
-    for name in used:
+    for name in {str(node.target) for node in graph.find_nodes(op="get_attr")}:
         path = name.rpartition(".")[0]
         if path in modules and rule_of(modules[path]):
             pinned[path] = pinned[name] = f"the model's own code uses '{name}'"
