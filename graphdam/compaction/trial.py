@@ -7,6 +7,7 @@ number. So each model is tried once before anybody trains it.
 from __future__ import annotations
 
 import copy
+import itertools
 import math
 from typing import Any
 
@@ -37,10 +38,18 @@ def failing_groups(
     except Exception:  # code that names its own type, or a device without doubles
         dtype, rough, inputs = _prepared(model, example_inputs, torch.float32)
     names = [group.name for group in layout.groups]
-    trouble = _trial(rough, layout, inputs, names, EXACT[dtype])
+
+    def trouble_without(some: list[str]) -> str | None:
+        # Anywhere, and at the end: halves that happen to lose alike would hide a mistake.
+        tried = (
+            _trial(rough, layout, inputs, some, EXACT[dtype], prefix) for prefix in (False, True)
+        )
+        return next((trouble for trouble in tried if trouble is not None), None)
+
+    trouble = trouble_without(names)
     if trouble is None:
         return {}
-    alone = {name: _trial(rough, layout, inputs, [name], EXACT[dtype]) for name in names}
+    alone = {name: trouble_without([name]) for name in names}
     found = {name: what for name, what in alone.items() if what is not None}
     return found or dict.fromkeys(names, trouble)
 
@@ -50,16 +59,16 @@ class _TrialGate(Gate):
 
     chosen: Tensor
 
-    def __init__(self, num_channels: int) -> None:
+    def __init__(self, num_channels: int, seed: int) -> None:
         super().__init__(num_channels)
-        generator = torch.Generator().manual_seed(num_channels)
+        generator = torch.Generator().manual_seed(seed)
         self.register_buffer("chosen", torch.rand(num_channels, generator=generator) + 0.5)
-        order = torch.randperm(num_channels, generator=generator)
+        self.anywhere = torch.randperm(num_channels, generator=generator)
         share = 0.3 + 0.4 * float(torch.rand((), generator=generator))
-        self.closing = order[: max(1, int(share * num_channels))]
+        self.count = max(1, int(share * num_channels))
 
-    def close(self) -> None:
-        self.chosen[self.closing] = 0
+    def close(self, *, prefix: bool) -> None:
+        self.chosen[slice(-self.count, None) if prefix else self.anywhere[: self.count]] = 0
 
     def values(self) -> Tensor:
         return self.chosen
@@ -72,15 +81,31 @@ class _TrialGate(Gate):
 
 
 def _trial(
-    model: nn.Module, layout: Layout, inputs: tuple[Any, ...], names: list[str], exact: float
+    model: nn.Module,
+    layout: Layout,
+    inputs: tuple[Any, ...],
+    names: list[str],
+    exact: float,
+    prefix: bool,
 ) -> str | None:
-    """What goes wrong when the named groups close channels, or None."""
+    """What goes wrong when the named groups close channels, or None.
+
+    Args:
+        model: one that runs on the inputs; not changed.
+        layout: its groups.
+        inputs: what it is called with.
+        names: the groups that close some channels.
+        exact: how far apart the outputs may lie.
+        prefix: leave the first channels open, as DAM does, and not any.
+    """
     rough = copy.deepcopy(model)
-    gated = GatedModel(rough, layout, lambda group: _TrialGate(group.num_channels)).eval()
+    seed = itertools.count()  # groups of one size must not lose alike
+    gated = GatedModel(rough, layout, lambda group: _TrialGate(group.num_channels, next(seed)))
+    gated.eval()
     for group, gate in zip(layout.groups, gated.gates.values(), strict=True):
         assert isinstance(gate, _TrialGate)
         if group.name in names:
-            gate.close()
+            gate.close(prefix=prefix)
     expected = _run(gated, inputs)
     small = gated.compact()
     try:
