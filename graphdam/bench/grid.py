@@ -151,8 +151,12 @@ NESTED = Method("nested", {"recipe": "nested"})
 GAT_AS_PUBLISHED = Method(
     "published",
     {
-        **{"recipe": "wide", "hidden_channels": 64, "epochs": 500, "lr": 0.005},
-        **{"dropout": 0.6, "feature_dropout": 0.6},
+        "recipe": "wide",
+        "hidden_channels": 64,
+        "epochs": 500,
+        "lr": 0.005,
+        "dropout": 0.6,
+        "feature_dropout": 0.6,
     },
 )
 """The settings of arXiv 1710.10903, but for one output head and the rule that ends training."""

@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 import copy
-import json
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from graphdam._version import __version__
 from graphdam.compaction.apply import cut_tensor, set_submodule
+from graphdam.compaction.model_folder import (
+    WEIGHTS,
+    described,
+    first_mismatch,
+    read_description,
+    read_weights,
+    write_model,
+)
 from graphdam.compaction.slicing import num_inputs, num_outputs, slice_in, slice_out
 from graphdam.compaction.slicing_conv import is_depthwise
 from graphdam.errors import InexactError, ModelFileError
-from graphdam.files import write_atomically
 from graphdam.gates import gates_of
 
-FORMAT = 1
-"""Raised when yesterday's graphdam could not read a file of today."""
-
-SIZES, WEIGHTS = "compact.json", "model.safetensors"
+SIZES = "compact.json"
 
 
 def save_compact(model: nn.Module, folder: str | os.PathLike[str]) -> None:
@@ -43,16 +43,9 @@ def save_compact(model: nn.Module, folder: str | os.PathLike[str]) -> None:
             f"This {type(model).__name__} still has gates: save what graphdam.compact_model makes "
             f"of it, or its state_dict to train it further."
         )
-    description = {
-        "format": FORMAT,
-        "graphdam_version": __version__,
-        "class": type(model).__qualname__,
-        "layers": {path: _sizes(layer) for path, layer in model.named_modules() if _sizes(layer)},
-    }
-    # Clones: layers may share parameters, and safetensors stores every name with its own.
-    state = {name: value.clone().contiguous() for name, value in model.state_dict().items()}
-    write_atomically(Path(folder) / WEIGHTS, save(state))
-    write_atomically(Path(folder) / SIZES, json.dumps(description, indent=1) + "\n")
+    layers = {path: _sizes(layer) for path, layer in model.named_modules() if _sizes(layer)}
+    text = described(**{"class": type(model).__qualname__, "layers": layers})
+    write_model(Path(folder) / SIZES, text, model.state_dict())
 
 
 def load_compact(
@@ -81,7 +74,12 @@ def load_compact(
     (6, True)
     """
     path = Path(folder)
-    description = _read(path / SIZES)
+    description = read_description(
+        path / SIZES,
+        keys=("class", "layers"),
+        kind="compact model",
+        missing=f"No compact model in {path}: {SIZES} is missing. save_compact writes it.",
+    )
     new = copy.deepcopy(model) if isinstance(model, nn.Module) else model()
     kind = type(new).__qualname__
     if kind != description["class"]:
@@ -89,7 +87,7 @@ def load_compact(
             f"{path / SIZES} holds a {description['class']}, and a {kind} was given to load it "
             f"into: build the model that was pruned."
         )
-    state = _weights(path)
+    state = read_weights(path / SIZES)
     for layer, sizes in description["layers"].items():
         _shrink(new, layer, sizes, path / SIZES)
     _shrink_tensors(new, state)
@@ -99,9 +97,8 @@ def load_compact(
     try:
         new.load_state_dict(state)
     except RuntimeError as error:
-        lines = [line.strip().rstrip(".") for line in str(error).splitlines()[1:]]
         raise ModelFileError(
-            f"{path / WEIGHTS} does not fit the given {kind}: {lines[0] if lines else error}. "
+            f"{path / WEIGHTS} does not fit the given {kind}: {first_mismatch(error)}. "
             f"Build the model that was pruned, with the same arguments."
         ) from None
     return new.eval()
@@ -179,42 +176,3 @@ def _told(sizes: Mapping[str, Any]) -> str:
         f"{sizes[side]} {side}" for side in ("inputs", "outputs") if side in sizes
     )
     return f"{sizes['type']} of {counts}"
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        description = json.loads(path.read_text())
-    except FileNotFoundError:
-        raise ModelFileError(
-            f"No compact model in {path.parent}: {path.name} is missing. save_compact writes it."
-        ) from None
-    except (OSError, ValueError) as error:
-        raise ModelFileError(
-            f"{path} is not readable JSON ({error}): copy or save the model again."
-        ) from error
-    keys = {"format", "class", "layers"}
-    if not isinstance(description, dict) or not keys <= set(description):
-        raise ModelFileError(
-            f"{path} does not describe a compact model: it needs the keys "
-            f"{', '.join(sorted(keys))}."
-        )
-    if description["format"] != FORMAT:
-        raise ModelFileError(
-            f"{path} has format {description['format']!r}, written by graphdam "
-            f"{description.get('graphdam_version', 'of an unknown version')}; this graphdam "
-            f"({__version__}) reads format {FORMAT}: use the version that wrote it."
-        )
-    return description
-
-
-def _weights(folder: Path) -> dict[str, Tensor]:
-    try:
-        return load_file(folder / WEIGHTS)
-    except FileNotFoundError:
-        raise ModelFileError(
-            f"{folder} has a {SIZES} but no {WEIGHTS}: a model needs both; copy the whole folder."
-        ) from None
-    except (SafetensorError, OSError) as error:
-        raise ModelFileError(
-            f"{folder / WEIGHTS} is corrupted or truncated ({error}): copy or save it again."
-        ) from error

@@ -6,49 +6,44 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
-
-from graphdam._version import __version__
+from graphdam.compaction.model_folder import (
+    WEIGHTS,
+    described,
+    first_mismatch,
+    read_description,
+    read_weights,
+    write_model,
+)
 from graphdam.errors import ModelFileError, SettingsError
-from graphdam.files import write_atomically
 from graphdam.nn.stack import ConvStack
 
 StackType = TypeVar("StackType", bound=ConvStack)
 
-FORMAT = 1
-"""Raised when yesterday's graphdam could not read a file of today."""
-
-CONFIG, WEIGHTS = "config.json", "model.safetensors"
+CONFIG = "config.json"
 
 
 def save_encoder(encoder: ConvStack, folder: str | os.PathLike[str]) -> None:
-    """Write both files, weights first: a folder without `config.json` is not a model yet.
+    """Write `config.json` and the weights, each whole or not at all.
 
     Raises:
         ModelFileError: the configuration holds something that JSON cannot, such as a callable.
     """
     description = {
-        "format": FORMAT,
-        "graphdam_version": __version__,
         "class": type(encoder).__name__,
         "widths": encoder.widths,
         "config": encoder.config,
     }
     try:
-        text = json.dumps(description, indent=1) + "\n"
+        text = described(**description)
     except TypeError:
         unnamed = [key for key, value in encoder.config.items() if not _is_plain(value)]
         raise ModelFileError(
             f"A saved model names its parts, but {', '.join(unnamed)} is given as an object: pass "
             f"it by name ('elu', 'batch_norm') with its arguments in act_kwargs or norm_kwargs."
         ) from None
-    # Clones: layers may share parameters, and safetensors stores every name with its own.
-    state = {name: value.clone().contiguous() for name, value in encoder.state_dict().items()}
-    write_atomically(Path(folder) / WEIGHTS, save(state))
-    write_atomically(Path(folder) / CONFIG, text)
+    write_model(Path(folder) / CONFIG, text, encoder.state_dict())
 
 
 def load_encoder(
@@ -65,7 +60,13 @@ def load_encoder(
         ModelFileError: nothing there, corrupted, another class or version, other shapes.
     """
     folder = _local_folder(source)
-    description = _read_config(folder / CONFIG)
+    description = read_description(
+        folder / CONFIG,
+        keys=("class", "config"),
+        kind="graphdam model",
+        missing=f"No model in {folder}: {CONFIG} is missing. A run folder keeps its model in "
+        f"'model/'.",
+    )
     name = description["class"]
     kind = known.get(str(name))
     if kind is None or not issubclass(kind, cls):
@@ -84,53 +85,18 @@ def load_encoder(
         raise ModelFileError(
             f"{folder / CONFIG} does not describe a {name}: {error} Save the model again."
         ) from error
+    state = read_weights(folder / CONFIG)
+    dtypes = {value.dtype for value in state.values() if value.is_floating_point()}
+    if len(dtypes) == 1:
+        encoder.to(dtype=dtypes.pop())
     try:
-        state = load_file(folder / WEIGHTS)
-        dtypes = {value.dtype for value in state.values() if value.is_floating_point()}
-        if len(dtypes) == 1:
-            encoder.to(dtype=dtypes.pop())
         encoder.load_state_dict(state)
-    except FileNotFoundError:
-        raise ModelFileError(
-            f"{folder} has a {CONFIG} but no {WEIGHTS}: a model needs both; copy the whole folder."
-        ) from None
-    except (SafetensorError, OSError) as error:
-        raise ModelFileError(
-            f"{folder / WEIGHTS} is corrupted or truncated ({error}): copy or save it again."
-        ) from error
     except RuntimeError as error:
         raise ModelFileError(
-            f"{folder / WEIGHTS} does not fit {folder / CONFIG}: {_first_mismatch(error)}. The two "
+            f"{folder / WEIGHTS} does not fit {folder / CONFIG}: {first_mismatch(error)}. The two "
             f"files must come from one save_pretrained call."
         ) from error
     return encoder.eval()
-
-
-def _read_config(path: Path) -> dict[str, Any]:
-    try:
-        description = json.loads(path.read_text())
-    except FileNotFoundError:
-        raise ModelFileError(
-            f"No model in {path.parent}: {CONFIG} is missing. A run folder keeps its model in "
-            f"'model/'."
-        ) from None
-    except (OSError, ValueError) as error:
-        raise ModelFileError(
-            f"{path} is not readable JSON ({error}): copy or save the model again."
-        ) from error
-    keys = {"format", "class", "config"}
-    if not isinstance(description, Mapping) or not keys <= set(description):
-        raise ModelFileError(
-            f"{path} is not the configuration of a graphdam model: it needs the keys "
-            f"{', '.join(sorted(keys))}."
-        )
-    if description["format"] != FORMAT:
-        raise ModelFileError(
-            f"{path} has format {description['format']!r}, written by graphdam "
-            f"{description.get('graphdam_version', 'of an unknown version')}; this graphdam "
-            f"({__version__}) reads format {FORMAT}: use the version that wrote it."
-        )
-    return dict(description)
 
 
 def _local_folder(source: str | os.PathLike[str]) -> Path:
@@ -159,8 +125,3 @@ def _is_plain(value: object) -> bool:
     except TypeError:
         return False
     return True
-
-
-def _first_mismatch(error: RuntimeError) -> str:
-    lines = [line.strip().rstrip(".") for line in str(error).splitlines()[1:]]
-    return lines[0] if lines else str(error)

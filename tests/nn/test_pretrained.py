@@ -222,12 +222,12 @@ CONFIG, WEIGHTS = r"\S*config\.json", r"\S*model\.safetensors"
         ),
         (
             lambda folder: (folder / "config.json").write_text("[1, 2]"),
-            rf"{CONFIG} is not the configuration of a graphdam model: it needs the keys class, "
+            rf"{CONFIG} does not describe a graphdam model: it needs the keys class, "
             r"config, format\.",
         ),
         (
             lambda folder: (folder / "config.json").write_text('{"format": 1}'),
-            rf"{CONFIG} is not the configuration of a graphdam model: it needs the keys class, "
+            rf"{CONFIG} does not describe a graphdam model: it needs the keys class, "
             r"config, format\.",
         ),
         (
