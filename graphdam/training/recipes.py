@@ -122,7 +122,9 @@ OBJECTIVES: dict[str, Recipe] = {
     "node-classification": Recipe("Cross-entropy on the labelled nodes."),
     "dgi": Recipe("Deep Graph Infomax.", {**_PROBED, "num_layers": 1}),
     "grace": Recipe("Contrast of two views.", _CONTRAST),
-    "bgrl": Recipe("One view predicts the other.", {**_PROBED, "least_feature_norm": 1.0}),
+    "bgrl": Recipe(
+        "One view predicts the other.", {**_PROBED, "least_feature_norm": 1.0, "epochs": 500}
+    ),
     "gae": Recipe("Links rebuilt from inner products.", _LINKS),
     "vgae": Recipe("The same, with a variational embedding.", {**_LINKS, "brake_loss": 0.65}),
 }
@@ -147,7 +149,7 @@ STUDENTS: dict[str, dict[str, Any]] = {
     "node-classification": {},
     "dgi": {**_STUDENT_TO_PROBE, "brake_tolerance": 1.35},
     "grace": {**_STUDENT_TO_PROBE, "brake_tolerance": 1.7},
-    "bgrl": _STUDENT_TO_PROBE,
+    "bgrl": {**_STUDENT_TO_PROBE, "brake_tolerance": 1.5},
     "gae": _STUDENT,
     "vgae": _STUDENT,
 }
