@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 
 from graphdam.errors import RunFolderError
-from graphdam.report.record import RunRecord, WideReference
+from graphdam.report.record import Latency, RunRecord, WideReference
 from graphdam.report.scores import Scores
 
 _SAME = (
@@ -21,8 +21,9 @@ _SEED_NOTE = re.compile(r"seeds? (\d+(?:, \d+)*): (.*)", re.DOTALL)
 def merge_records(records: Sequence[RunRecord], *, command: str) -> RunRecord:
     """The record that one run of all these seeds would have left, in the order of the seeds.
 
-    The model seed is that of the best validation score, and the latency is the one measured on
-    its model; `created` is the latest date.
+    The model seed is that of the best validation score; `created` is the latest date. Every run has
+    measured its own model's latency, at another moment of a machine that does other work as well:
+    the one in the middle by ratio is kept.
 
     Raises:
         RunFolderError: the records differ in more than their seeds, or share a seed.
@@ -42,7 +43,7 @@ def merge_records(records: Sequence[RunRecord], *, command: str) -> RunRecord:
             f"Seed {twice[0]} of {records[0].dataset} is in two of the records that are to be "
             f"merged: a run counts once, so leave one of them out."
         )
-    model_seed, _, best = max(entries, key=lambda entry: entry[2].val.values[entry[1]])
+    model_seed, _, _ = max(entries, key=lambda entry: entry[2].val.values[entry[1]])
     first = entries[0][2]
     merged = {
         **dict(first),
@@ -58,7 +59,7 @@ def merge_records(records: Sequence[RunRecord], *, command: str) -> RunRecord:
         "prefixes": _a_seed(entries, lambda record: record.prefixes),
         "parameters": _a_seed(entries, lambda record: record.parameters),
         "multiply_adds": _a_seed(entries, lambda record: record.multiply_adds),
-        "latency": best.latency,
+        "latency": _middle_latency(records),
         "deviation": max(record.deviation for record in records),
         "stability": None,  # a record does not hold the embeddings that are compared
         "seconds": _a_seed(entries, lambda record: record.seconds),
@@ -133,6 +134,12 @@ def _wide(first: WideReference, entries: _Entries) -> WideReference:
             "further": {name: further(name) for name in first.further},
         }
     )
+
+
+def _middle_latency(records: Sequence[RunRecord]) -> Latency | None:
+    found = [record.latency for record in records if record.latency is not None]
+    by_ratio = sorted(found, key=lambda latency: latency.ratio)
+    return by_ratio[(len(found) - 1) // 2] if found else None
 
 
 def _notes(records: Iterable[RunRecord]) -> list[str]:

@@ -82,7 +82,8 @@ class RunRecord(Frozen):
     one where a run fell back to it), and
     `deviation` is the largest difference, over the seeds, between the outputs of the gated and
     of the compact model, relative to the output's scale. `seconds` are per seed. The model of
-    `model_seed` is the one that the run folder holds. `latency` is measured on that model.
+    `model_seed` is the one that the run folder holds. `latency` is measured on that model, or on
+    the one in the middle where runs of a seed each were merged.
     `further` holds other scores by name: of the test part (macro-F1, average precision), and `nmi`
     of the clusters of all nodes.
     `prefixes` says, per seed, what the compact model cut to its first channels scores on
