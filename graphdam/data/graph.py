@@ -39,6 +39,7 @@ class Graph:
         split_name: the kind of split as a reader would name it, e.g. `public`.
         splits: the splits of that kind; run number i uses split i modulo their number.
         split_index: the split in use.
+        evaluator: the OGB set whose evaluator decides the score of classes; None for ours.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Graph:
     split_name: str
     splits: tuple[Split, ...]
     split_index: int = 0
+    evaluator: str | None = None
 
     @property
     def num_nodes(self) -> int:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from graphdam.data.embedded import EMBEDDED
 from graphdam.data.graph import Graph
@@ -34,7 +33,7 @@ def load_graph(
             graph (`graph_from_file`), or a PyG `Data`. A name wins over a file of that name.
         split: the kind of split (`graphdam.data.registry.SPLITS`); the data set's default
             otherwise.
-        data_root: a folder laid out as PyG lays out its data sets, such as `planetoid/Cora/raw`;
+        data_root: a folder laid out as PyG and OGB lay out their data sets (`planetoid/Cora/raw`);
             it is only read. After it come the variable `GRAPHDAM_DATA`, the cache folder
             (`GRAPHDAM_CACHE`, or the user's) and a download into it.
         sparse: store features as `CSRMatrix` always (`True`), never (`False`) or where that is
@@ -64,13 +63,16 @@ def _load_named(
     chosen = choose_split(split, info.splits, info.name)
     if info.kind == "embedded":
         raw = EMBEDDED[info.name]()
+    elif info.kind == "ogb":
+        from graphdam.data.ogb_sets import read_ogb_set
+
+        raw = read_ogb_set(info, chosen, data_root=data_root)
     else:
         from graphdam.data.pyg_sets import read_pyg_set
 
         raw = read_pyg_set(info, chosen, data_root=data_root)
     validate(raw)
-    assert np.max(raw.y) + 1 == info.num_classes
-    return prepare(
+    graph = prepare(
         raw,
         split_name=chosen,
         splits=make_splits(raw, chosen),
@@ -78,3 +80,5 @@ def _load_named(
         bag_of_words=info.bag_of_words,
         sparse=sparse,
     )
+    assert graph.num_classes == info.num_classes
+    return replace(graph, evaluator=info.name if info.kind == "ogb" else None)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +16,7 @@ from torch_geometric.io.planetoid import read_file
 
 from graphdam.data.prepared import download_folder, enter_cache, link, prepared_once
 from graphdam.data.pyg_data import from_data
+from graphdam.data.quiet import quietly
 from graphdam.data.raw import RawGraph
 from graphdam.data.registry import DatasetInfo
 from graphdam.data.sources import find_root
@@ -59,12 +58,7 @@ def download(info: DatasetInfo, split: str) -> None:
 
 def _dataset(info: DatasetInfo, split: str, root: Path) -> Any:
     collection, _, name = info.folder.partition("/")
-    with (
-        warnings.catch_warnings(),
-        contextlib.redirect_stderr(io.StringIO()),
-        contextlib.redirect_stdout(io.StringIO()),
-    ):
-        warnings.simplefilter("ignore")
+    with quietly():
         if info.kind == "planetoid":
             form = "geom-gcn" if split == "geom-gcn" else "public"
             return Planetoid(str(root / collection), name, split=form)

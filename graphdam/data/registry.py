@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from graphdam.data.image_registry import IMAGE_SETS, ImageSetInfo
+from graphdam.data.ogb_layout import ogb_files
 from graphdam.errors import DataError, unknown_choice
 
-Kind = Literal["embedded", "planetoid", "amazon", "coauthor", "heterophilous"]
+Kind = Literal["embedded", "planetoid", "amazon", "coauthor", "heterophilous", "ogb"]
 
 PLANETOID_PARTS = ("x", "tx", "allx", "y", "ty", "ally", "graph", "test.index")
 NUM_GEOM_GCN_SPLITS = 10
@@ -24,11 +25,11 @@ class DatasetInfo:
         description: one line for a list.
         num_nodes: nodes; a set that is read is refused if it has another number.
         num_features: features of a node, checked likewise.
-        num_classes: classes, checked likewise.
+        num_classes: classes, or yes-or-no labels of a node, checked likewise.
         splits: the splits that it offers, the default first (`SPLITS` describes each).
         binary: whether its two classes are scored by ROC-AUC, as its paper does.
         bag_of_words: whether features are counts or weights of words, divided by their row sum.
-        folder: where its files lie under a data root, as PyG lays them; empty if embedded.
+        folder: where its files lie under a data root, as PyG or OGB lays them; empty if embedded.
     """
 
     name: str
@@ -56,6 +57,8 @@ class DatasetInfo:
         >>> find_dataset("photo").raw_files("random")
         ('amazon/Photo/raw/amazon_electronics_photo.npz',)
         """
+        if self.kind == "ogb":
+            return tuple(f"{self.folder}/{place}" for place in ogb_files(self.name, split).values())
         stem = self.folder.rpartition("/")[2].lower()
         if self.kind == "planetoid":
             names = [f"ind.{stem}.{part}" for part in PLANETOID_PARTS]
@@ -75,6 +78,9 @@ SPLITS = {
     "random": "ten seeded splits: 20 training and 30 validation nodes a class, the rest to test",
     "random-20": "the first of the ten `random` splits, alone",
     "seeded": "one seeded split: 20 training nodes a class, 500 for validation, the rest to test",
+    "time": "OGB's: the newest papers are tested on, those before them validated on",
+    "sales_ranking": "OGB's: the goods sold most are learnt from, those sold least tested on",
+    "species": "OGB's: the proteins of some species are learnt from, those of others tested on",
     "own": "the masks that a user's graph brings",
 }
 
@@ -129,6 +135,11 @@ def _heterophilous(name: str, description: str, sizes: tuple[int, int, int]) -> 
     )
 
 
+def _ogb(name: str, description: str, sizes: tuple[int, int, int], split: str) -> DatasetInfo:
+    folder = name.replace("-", "_")
+    return DatasetInfo(name, "ogb", description, *sizes, (split,), folder=folder)
+
+
 DATASETS: dict[str, DatasetInfo] = {
     info.name: info
     for info in (
@@ -149,6 +160,10 @@ DATASETS: dict[str, DatasetInfo] = {
         _heterophilous(
             "questions", "users who answered each other; active or not", (48921, 301, 2)
         ),
+        _ogb("ogbn-arxiv", "citations between arXiv's papers; fields", (169343, 128, 40), "time"),
+        _ogb("ogbn-products", "goods bought together; kinds", (2449029, 100, 47), "sales_ranking"),
+        _ogb("ogbn-mag", "citations between papers of MAG; venues", (736389, 128, 349), "time"),
+        _ogb("ogbn-proteins", "proteins that act together; functions", (132534, 8, 112), "species"),
     )
 }
 

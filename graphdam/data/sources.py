@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+import posixpath
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from platformdirs import user_cache_dir
@@ -27,11 +28,13 @@ def find_root(
     *,
     data_root: str | Path | None,
     download: Callable[[DatasetInfo, str], None],
+    files: Callable[[Path], Sequence[str]] | None = None,
 ) -> Path:
     """The first root that holds this data set, downloaded into the cache folder as a last resort.
 
     The order is `data_root`, the variable `GRAPHDAM_DATA`, the cache folder. With
-    `GRAPHDAM_OFFLINE` set to anything but 0 nothing is downloaded.
+    `GRAPHDAM_OFFLINE` set to anything but 0 nothing is downloaded. Where a set has several forms,
+    `files` says which files a root has to hold.
 
     Raises:
         DataError: a root is no folder, or holds some of the files only; or the files are nowhere
@@ -39,7 +42,7 @@ def find_root(
     """
     roots = list(data_roots(data_root))
     for root in roots:
-        if _holds(root, info, split):
+        if _holds(root, info, info.raw_files(split) if files is None else files(root)):
             return root
     if os.environ.get(OFFLINE_VARIABLE, "0") not in ("", "0"):
         raise _not_found(info, split, roots, f"{OFFLINE_VARIABLE} is set")
@@ -71,8 +74,7 @@ def data_roots(data_root: str | Path | None) -> Iterator[Path]:
     yield cache_folder()
 
 
-def _holds(root: Path, info: DatasetInfo, split: str) -> bool:
-    files = info.raw_files(split)
+def _holds(root: Path, info: DatasetInfo, files: Sequence[str]) -> bool:
     missing = [name for name in files if not (root / name).is_file()]
     if missing and len(missing) < len(files):
         raise DataError(
@@ -83,8 +85,9 @@ def _holds(root: Path, info: DatasetInfo, split: str) -> bool:
 
 
 def _not_found(info: DatasetInfo, split: str, roots: list[Path], reason: str) -> DataError:
-    folder, _, first = info.raw_files(split)[0].rpartition("/")
-    names = [first, *(name.rpartition("/")[2] for name in info.raw_files(split)[1:])]
+    files = info.raw_files(split)
+    folder = posixpath.commonpath([posixpath.dirname(name) for name in files])
+    names = [name.removeprefix(f"{folder}/") for name in files]
     return DataError(
         f"The data set '{info.name}' was not found under {', '.join(map(str, roots))} and could not"
         f" be downloaded ({reason}). Put its files at {folder}/ ({', '.join(names)}) under a folder"

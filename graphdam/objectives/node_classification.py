@@ -9,6 +9,7 @@ from torch import Tensor
 from graphdam.data import CSRMatrix, Graph
 from graphdam.data.dropout import drop
 from graphdam.data.graph import SplitName, Task
+from graphdam.evaluation.ogb import ogb_score
 from graphdam.evaluation.scores import accuracy, mean_roc_auc
 from graphdam.nn import Encoder
 from graphdam.objectives.objective import Evaluation, Objective, PreparedGraph
@@ -85,7 +86,12 @@ class NodeClassification(Objective):
         graph = prepared.graph
         mask = graph.mask(split)
         loss = float(self._loss_on(outputs, graph.y, mask))
-        if self.task == "multiclass":
-            return Evaluation(accuracy(outputs[mask], graph.y[mask]), loss)
-        target = graph.y[mask].view(-1, outputs.size(1))
-        return Evaluation(mean_roc_auc(outputs[mask], target), loss)
+        return Evaluation(_score(graph, outputs[mask], graph.y[mask]), loss)
+
+
+def _score(graph: Graph, outputs: Tensor, y: Tensor) -> float:
+    if graph.evaluator is not None:
+        return ogb_score(graph.evaluator, outputs, y)
+    if graph.task == "multiclass":
+        return accuracy(outputs, y)
+    return mean_roc_auc(outputs, y.view(-1, outputs.size(1)))

@@ -20,6 +20,9 @@ def caption(records: Sequence[RunRecord], *, compared: bool = True) -> str:
         raise ValueError("A caption needs at least one record, received none.")
     sentences = [f"Split: {_distinct(record.split for record in records)}"]
     sentences += _joined(dict.fromkeys(record.selection for record in records))
+    if any(record.evaluator for record in records):
+        evaluators = _distinct(record.evaluator or "graphdam" for record in records)
+        sentences.append(f"Scored by {evaluators}")
     seeds = _distinct(seeds_text(record.seeds) for record in records)
     sentences.append(seeds[:1].upper() + seeds[1:])
     if any(len(record.seeds) > 1 for record in records):

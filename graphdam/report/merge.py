@@ -12,6 +12,7 @@ from graphdam.report.scores import Scores
 _SAME = (
     *("graphdam_version", "dataset", "split", "model", "objective", "recipe", "gate", "changed"),
     *("penalty_weight", "reduction", "selection", "start_widths", "device", "threads", "versions"),
+    "evaluator",
 )
 """The fields that must be equal in records that are merged."""
 

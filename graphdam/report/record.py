@@ -88,6 +88,7 @@ class RunRecord(Frozen):
     of the clusters of all nodes.
     `prefixes` says, per seed, what the compact model cut to its first channels scores on
     validation, from the narrowest prefix to the model itself; without gates there are none.
+    `evaluator` names who scored the run, where it was not graphdam itself.
     `reduction` is there where what was scored is not the model that was trained.
     `stability` is how alike the seeds' embeddings are (mean linear CKA), where there are several
     seeds of an objective that learns one.
@@ -108,6 +109,7 @@ class RunRecord(Frozen):
     seeds: list[Count] = Field(min_length=1)
     selection: str
     selected_epochs: list[Count] | None = None
+    evaluator: str | None = None
     val: Scores
     test: Scores
     wide: WideReference | None

@@ -1,0 +1,108 @@
+"""Node sets of the Open Graph Benchmark, from the raw files as OGB lays them out."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+from torch_geometric.data import download_url, extract_zip
+
+from graphdam.data.ogb_arrays import read_ogb_arrays
+from graphdam.data.ogb_layout import ogb_files_under, ogb_folder
+from graphdam.data.ogb_split import read_ogb_split
+from graphdam.data.prepared import download_folder, enter_cache, prepared_once
+from graphdam.data.raw import Array, RawGraph
+from graphdam.data.registry import DatasetInfo
+from graphdam.data.sources import find_root
+from graphdam.errors import DataError
+from graphdam.evaluation.ogb import import_ogb
+
+
+def read_ogb_set(info: DatasetInfo, split: str, *, data_root: str | Path | None) -> RawGraph:
+    """The graph of a set, with the masks of its split.
+
+    As the baselines of the leaderboards have it, edges stand for both directions in every set;
+    `ogbn-mag` is the papers and the citations between them, without the other node types; and the
+    proteins, which have no features, get those of their edges: the mean over all edges of a node.
+
+    The raw files are only read. The outcome is kept in the cache under a name made of their
+    contents. Of what OGB itself has saved (`processed/`) nothing is read: it is pickled.
+
+    Raises:
+        DataError: the files are nowhere, incomplete, truncated, or not the named set.
+    """
+
+    def wanted(root: Path) -> list[str]:
+        folder = ogb_folder(root, info.folder)
+        places = ogb_files_under(folder, info.name, split)
+        return [f"{folder.name}/{place}" for place in places.values()]
+
+    root = find_root(info, split, data_root=data_root, download=download, files=wanted)
+    folder = ogb_folder(root, info.folder)
+    places = ogb_files_under(folder, info.name, split)
+    files = {name: folder / place for name, place in places.items()}
+
+    def read(scratch: Path) -> RawGraph:
+        arrays = read_ogb_arrays(files, scratch)
+        x, edge_index = arrays.node_feat, arrays.edge_index
+        if x is None:
+            assert arrays.edge_feat is not None
+            x = mean_of_edges(edge_index, arrays.edge_feat, arrays.num_nodes)
+        masks = read_ogb_split(files, split, arrays.num_nodes)
+        x, y = x.astype(np.float32), _labels(arrays.node_label)
+        return RawGraph(info.name, str(folder), x, edge_index, None, y, masks)
+
+    return prepared_once(info, folder, list(files.values()), read)
+
+
+def download(info: DatasetInfo, split: str) -> None:
+    """Download the set from OGB, without asking; it enters the cache folder when all is there.
+
+    Raises:
+        DataError: the archive lacks a file.
+        OSError: there is no connection, or it was refused.
+    """
+    about = published(info.name)
+    with download_folder() as scratch:
+        extract_zip(download_url(about["url"], str(scratch), log=False), str(scratch), log=False)
+        folder = scratch / about["download_name"]
+        for place in ogb_files_under(folder, info.name, split).values():
+            if not (folder / place).is_file():
+                raise DataError(f"{about['url']} lacks {place}")
+        enter_cache(folder, info.folder)
+
+
+def published(name: str) -> dict[str, str]:
+    """What `ogb` says of a set: its address, sizes, release, split and metric."""
+    library = Path(import_ogb("ogb.nodeproppred").__file__).parent
+    with (library / "master.csv").open(newline="", encoding="utf-8") as file:
+        header, *rows = csv.reader(file)
+    column = header.index(name)
+    return {row[0]: row[column] for row in rows}
+
+
+def mean_of_edges(edge_index: Array, edge_feat: Array, num_nodes: int) -> Array:
+    r"""Features of nodes that have none: the mean of those of their edges, [N, F].
+
+    .. math::
+        x_i = \frac{1}{d_i} \Big( \sum_{e = (i, j)} f_e + \sum_{e = (j, i)} f_e \Big)
+
+    with :math:`f_e` the features [F] of an edge and :math:`d_i` the number of terms; 0 where there
+    is none.
+
+    >>> mean_of_edges(np.array([[0, 0], [1, 2]]), np.array([[1.0], [4.0]]), 4).ravel().tolist()
+    [2.5, 1.0, 4.0, 0.0]
+    """
+    degree = np.bincount(edge_index.ravel(), minlength=num_nodes)[:num_nodes]
+    columns = [
+        sum(np.bincount(ends, values, minlength=num_nodes)[:num_nodes] for ends in edge_index)
+        for values in edge_feat.T
+    ]
+    return np.stack(columns, axis=1) / np.maximum(degree, 1)[:, None]
+
+
+def _labels(node_label: Array) -> Array:
+    """Classes [N], −1 where OGB has no number; or yes-or-no labels [N, T]."""
+    y = np.where(np.isnan(node_label), -1, node_label)
+    return y[:, 0] if y.shape[1] == 1 else y
