@@ -72,8 +72,8 @@ def _from_tables(files: Mapping[str, Path], scratch: Path) -> OGBArrays:
             graph = reader.read_csv_graph_raw(str(scratch))[0]
     except Exception as error:  # pandas, NumPy and ogb each have their own
         raise DataError(
-            f"{label.parent}: the tables cannot be read as OGB writes them ({error}); copy or"
-            " download them again."
+            f"{label.parent}: the tables cannot be read as OGB writes them ({one_line(error)});"
+            " copy or download them again."
         ) from error
     return OGBArrays(
         num_nodes, graph["edge_index"], graph["node_feat"], graph["edge_feat"], read_table(label)
@@ -91,15 +91,22 @@ def _from_archives(path: Path, label: Path) -> OGBArrays:
             f" {', '.join(f'`{key}`' for key in sorted(arrays))}; copy or download them again."
         )
     num_nodes, num_edges = (_only(path, arrays[key], key) for key in needed[1:3])
+    for key in ("edge_index", features, "node_label"):
+        array = arrays[key]
+        if array.ndim != 2 or array.dtype.kind not in "biuf":
+            raise DataError(
+                f"{label if key == 'node_label' else path}: `{key}` must be a table of numbers, but"
+                f" has the type {array.dtype} and the shape {list(array.shape)}; copy or download"
+                " it again."
+            )
     for key, file in ((features, path), ("node_label", label)):
         of, expected = ("edges", num_edges) if key == "edge_feat" else ("nodes", num_nodes)
         found = len(arrays[key])
         _require_length(file, f"rows of `{key}`", found, expected, f"`num_{of}_list`")
     edge_index = arrays["edge_index"]
     _require_length(path, "edges", edge_index.shape[-1], num_edges, "`num_edges_list`")
-    node_label = arrays["node_label"].reshape(num_nodes, -1)
     feats = arrays.get("node_feat"), arrays.get("edge_feat")
-    return OGBArrays(num_nodes, edge_index, *feats, node_label)
+    return OGBArrays(num_nodes, edge_index, *feats, arrays["node_label"])
 
 
 def read_table(path: Path, *, integers: bool = False) -> Array:
@@ -158,8 +165,13 @@ def _require_length(path: Path, what: str, found: int, expected: int, said_by: s
         )
 
 
+def one_line(error: Exception) -> str:
+    """What an error of another library says, without its line breaks."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
 def _unreadable(path: Path, error: Exception) -> DataError:
     return DataError(
-        f"{path}: the table cannot be read and may be truncated ({error}); copy or download it"
-        " again."
+        f"{path}: the table cannot be read and may be truncated ({one_line(error)}); copy or"
+        " download it again."
     )

@@ -56,14 +56,11 @@ def ogb_folder(root: Path, folder: str) -> Path:
     return with_suffix if with_suffix.is_dir() else root / folder
 
 
-def ogb_files_under(folder: Path, name: str, split: str) -> dict[str, str]:
-    """`ogb_files` in the form that the set's folder has them, tables of CSV if it has none."""
+def ogb_files_under(folder: Path, name: str, split: str) -> dict[str, Path]:
+    """The files of `ogb_files` in the form that the set's folder has, tables if it has none."""
     is_mag = name == _MAG  # which is laid out by node types, and never as one archive
     parts = folder / "split" / split
     saved = (parts / SAVED_SPLIT).is_file() and not (parts / f"{PARTS[0]}.csv.gz").is_file()
-    return ogb_files(
-        name,
-        split,
-        binary=not is_mag and (folder / "raw" / "data.npz").is_file(),
-        saved_split=not is_mag and saved,
-    )
+    binary = (folder / "raw" / "data.npz").is_file()
+    form = {} if is_mag else {"binary": binary, "saved_split": saved}
+    return {file: folder / place for file, place in ogb_files(name, split, **form).items()}

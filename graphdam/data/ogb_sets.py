@@ -34,14 +34,12 @@ def read_ogb_set(info: DatasetInfo, split: str, *, data_root: str | Path | None)
     """
 
     def wanted(root: Path) -> list[str]:
-        folder = ogb_folder(root, info.folder)
-        places = ogb_files_under(folder, info.name, split)
-        return [f"{folder.name}/{place}" for place in places.values()]
+        files = ogb_files_under(ogb_folder(root, info.folder), info.name, split)
+        return [file.relative_to(root).as_posix() for file in files.values()]
 
     root = find_root(info, split, data_root=data_root, download=download, files=wanted)
     folder = ogb_folder(root, info.folder)
-    places = ogb_files_under(folder, info.name, split)
-    files = {name: folder / place for name, place in places.items()}
+    files = ogb_files_under(folder, info.name, split)
 
     def read(scratch: Path) -> RawGraph:
         arrays = read_ogb_arrays(files, scratch)
@@ -67,9 +65,9 @@ def download(info: DatasetInfo, split: str) -> None:
     with download_folder() as scratch:
         extract_zip(download_url(about["url"], str(scratch), log=False), str(scratch), log=False)
         folder = scratch / about["download_name"]
-        for place in ogb_files_under(folder, info.name, split).values():
-            if not (folder / place).is_file():
-                raise DataError(f"{about['url']} lacks {place}")
+        for file in ogb_files_under(folder, info.name, split).values():
+            if not file.is_file():
+                raise DataError(f"{about['url']} lacks {file.relative_to(folder).as_posix()}")
         enter_cache(folder, info.folder)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from graphdam.data.ogb_arrays import read_table
+from graphdam.data.ogb_arrays import one_line, read_table
 from graphdam.data.ogb_layout import PARTS, SAVED_SPLIT
 from graphdam.data.quiet import quietly
 from graphdam.data.raw import Array, Masks
@@ -69,8 +69,8 @@ def _read_saved(path: Path) -> list[Array]:
         ) from error
     except Exception as error:  # torch raises errors of many kinds for a broken file
         raise DataError(
-            f"{path}: the file cannot be read as a split of OGB ({error}); copy or download it"
-            " again."
+            f"{path}: the file cannot be read as a split of OGB ({one_line(error)}); copy or"
+            " download it again."
         ) from error
     if any(part.dtype.kind not in "iu" or part.ndim != 1 for part in parts):
         raise DataError(

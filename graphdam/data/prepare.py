@@ -73,12 +73,13 @@ def merge_edges(raw: RawGraph) -> tuple[Tensor, Tensor | None]:
     if raw.undirected:
         source, target = np.concatenate([source, target]), np.concatenate([target, source])
         weight = None if weight is None else np.concatenate([weight, weight])
-    key, first, inverse = np.unique(
-        source * raw.x.shape[0] + target, return_index=True, return_inverse=True
-    )
-    edge_index = torch.from_numpy(np.stack([source[first], target[first]]))
+    key = source * raw.x.shape[0] + target
     if weight is None or (weight == 1).all():
-        return edge_index, None
+        key.sort()  # in place, without an order: far cheaper on large graphs than `unique`
+        key = key[np.diff(key, prepend=-1) != 0]
+        return torch.from_numpy(np.stack(np.divmod(key, raw.x.shape[0]))), None
+    key, first, inverse = np.unique(key, return_index=True, return_inverse=True)
+    edge_index = torch.from_numpy(np.stack([source[first], target[first]]))
     merged = weight[first]
     different = weight != merged[inverse]
     if different.any():

@@ -47,7 +47,7 @@ def prepared_once(
             write_npz(written, raw)
             prepared.parent.mkdir(parents=True, exist_ok=True)
             written.replace(prepared)
-    return replace(raw, name=info.name, source=info.name, edge_weight=None, undirected=True)
+    return replace(raw, name=info.name, source=info.name, undirected=True)
 
 
 @contextlib.contextmanager

@@ -58,6 +58,15 @@ def test_weights_follow_their_edges_and_self_loops_stay() -> None:
     assert weight.tolist() == [2.0, 0.5, 1.0, 0.5, 1.0]
 
 
+@given(EDGES, st.booleans())
+def test_edges_lie_where_they_do_without_weights(
+    edges: list[tuple[int, int]], undirected: bool
+) -> None:
+    raw = _raw(edges, undirected=undirected)
+    weighted = replace(raw, edge_weight=np.full(len(edges), 2.0))
+    assert torch.equal(merge_edges(raw)[0], merge_edges(weighted)[0])
+
+
 def test_weights_of_one_are_left_out() -> None:
     assert merge_edges(_raw([(0, 1), (1, 2)], np.ones(2)))[1] is None
 

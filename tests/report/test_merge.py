@@ -99,6 +99,7 @@ def test_notes_name_their_seeds_once() -> None:
         ({"changed": {"lr": 0.1}}, "changed ({} and {'lr': 0.1})"),
         ({"threads": 2}, "threads (1 and 2)"),
         ({"device": "gpu"}, "device ('cpu' and 'gpu')"),
+        ({"evaluator": "ogb 1"}, "evaluator (None and 'ogb 1')"),
         ({"selection": "the last"}, "selection ("),
         ({"versions": {"torch": "3"}}, "versions ("),
         ({"latency": None}, "having latency (True and False)"),

@@ -223,6 +223,10 @@ def test_caption_says_how_it_was_made() -> None:
     sooner = altered(selection="The best from epoch 0 on.")
     assert "The best from epoch 180 / 0 on." in caption([later, sooner])
     assert "paired by seed" not in caption([later, sooner], compared=False)
+    by_ogb = altered(evaluator="ogb 1.3.6, Evaluator('ogbn-arxiv')")
+    assert "validation accuracy. Scored by ogb 1.3.6, Evaluator('ogbn-arxiv'). S" in caption(
+        [by_ogb]
+    )
     with pytest.raises(ValueError, match="at least one record, received none"):
         caption([])
 
