@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from graphdam.data.graph import Graph, Split
     from graphdam.data.image_registry import IMAGE_SETS, IMAGE_SPLITS, ImageSetInfo
     from graphdam.data.images import Images, load_images
-    from graphdam.data.load import load_graph
+    from graphdam.data.load import load_data, load_graph
     from graphdam.data.own import graph_from_data, graph_from_file
     from graphdam.data.registry import (
         DATASETS,
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         DatasetInfo,
         find_dataset,
         find_image_set,
+        is_image_set,
     )
     from graphdam.data.sources import cache_folder
 
@@ -41,6 +42,8 @@ _HOME = {
     "find_image_set": "registry",
     "graph_from_data": "own",
     "graph_from_file": "own",
+    "is_image_set": "registry",
+    "load_data": "load",
     "load_graph": "load",
     "load_images": "images",
 }
@@ -61,6 +64,8 @@ __all__ = [
     "find_image_set",
     "graph_from_data",
     "graph_from_file",
+    "is_image_set",
+    "load_data",
     "load_graph",
     "load_images",
 ]

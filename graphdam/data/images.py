@@ -71,8 +71,11 @@ class Images:
 
     def standardised(self, index: Tensor) -> Tensor:
         r"""The chosen images as float32 [len(index), C, H, W]: (pixel − mean) / std by channel."""
-        pixels = self.pixels[index].float()
-        return pixels.sub_(self.mean[:, None, None]).div_(self.std[:, None, None])
+        return self.standardise(self.pixels[index])
+
+    def standardise(self, pixels: Tensor) -> Tensor:
+        """Bytes [N, C, H, W] as the float32 that models read."""
+        return pixels.float().sub_(self.mean[:, None, None]).div_(self.std[:, None, None])
 
     def to(self, device: torch.device | str) -> Images:
         """On another device."""

@@ -1,4 +1,4 @@
-"""One call for any graph: a named data set, the user's file, or a PyG `Data`."""
+"""One call for any data: a named graph, the user's file, a PyG `Data`, or a set of images."""
 
 from __future__ import annotations
 
@@ -8,15 +8,28 @@ from typing import TYPE_CHECKING
 
 from graphdam.data.embedded import EMBEDDED
 from graphdam.data.graph import Graph
-from graphdam.data.image_registry import IMAGE_SETS
+from graphdam.data.images import Images, load_images
 from graphdam.data.own import choose_split, graph_from_data, graph_from_file, is_path
 from graphdam.data.prepare import Sparse, prepare
-from graphdam.data.registry import DATASETS, DatasetInfo, find_dataset
+from graphdam.data.registry import DATASETS, DatasetInfo, find_dataset, is_image_set
 from graphdam.data.splits import make_splits
 from graphdam.data.validate import validate
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
+
+
+def load_data(
+    name_or_path: str, *, split: str | None = None, data_root: str | Path | None = None
+) -> Graph | Images:
+    """What a run trains on: a graph (`load_graph`), or a named set of images (`load_images`).
+
+    Raises:
+        DataError: see there. Images have one split, which needs no name.
+    """
+    if is_image_set(name_or_path):
+        return load_images(name_or_path, data_root=data_root)
+    return load_graph(name_or_path, split=split, data_root=data_root)
 
 
 def load_graph(
@@ -49,7 +62,7 @@ def load_graph(
     """
     if isinstance(name_or_path, str):
         key = name_or_path.strip().lower()
-        if key in DATASETS or key in IMAGE_SETS or not is_path(name_or_path):
+        if key in DATASETS or is_image_set(key) or not is_path(name_or_path):
             info = find_dataset(name_or_path)
             return _load_named(info, split=split, data_root=data_root, sparse=sparse)
     if isinstance(name_or_path, str | Path):

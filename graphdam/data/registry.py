@@ -168,6 +168,15 @@ DATASETS: dict[str, DatasetInfo] = {
 }
 
 
+def is_image_set(name: str) -> bool:
+    """Whether a set of images has this name, whatever its case.
+
+    >>> is_image_set("MNIST"), is_image_set("cora")
+    (True, False)
+    """
+    return name.strip().lower() in IMAGE_SETS
+
+
 def find_dataset(name: str) -> DatasetInfo:
     """The named graph, whatever the case of the name.
 
