@@ -8,21 +8,20 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import torch
 from pydantic import Field, ValidationError
 
 from graphdam._version import __version__
-from graphdam.compaction import deviation
-from graphdam.data import Graph, load_graph
+from graphdam.data import Graph, Images, load_data
 from graphdam.errors import InexactError, RunFolderError
-from graphdam.evaluation.cost import num_parameters
 from graphdam.evaluation.latency import median_latencies
 from graphdam.evaluation.ogb import evaluator_name
 from graphdam.files import write_atomically
 from graphdam.gates import DAMGate, gates_of
 from graphdam.nn import Encoder
-from graphdam.objectives import embeddings_alike, prepare_graph, score_prefixes
+from graphdam.objectives import embeddings_alike
 from graphdam.report import (
     HistoryLine,
     Latency,
@@ -36,16 +35,10 @@ from graphdam.report import (
     write_record,
 )
 from graphdam.report.scores import Frozen
-from graphdam.training import (
-    Settings,
-    Trainer,
-    build_encoder,
-    build_objective,
-    build_wide,
-    seeded,
-)
+from graphdam.training import Settings, Task, Trainer, load_model, seeded, task_of
 from graphdam.training.checkpoint import read_checkpoint
 from graphdam.training.compute import choose_device, threads_for
+from graphdam.training.model import Model
 from graphdam.training.run_folder import RunFolder
 from graphdam.training.width import WidthControl
 
@@ -89,12 +82,12 @@ class Observer:
     """Who wants to know how a run goes; each is called as things happen.
 
     Attributes:
-        graph: the graph, once it is loaded, with the device and the number of threads.
+        data: the graph or the images, once loaded, with the device and the number of threads.
         epoch: every epoch's line of history.
         seed: every finished seed.
     """
 
-    graph: Callable[[Graph, torch.device, int], None] = lambda graph, device, threads: None
+    data: Callable[[Graph | Images, torch.device, int], None] = lambda data, device, threads: None
     epoch: Callable[[HistoryLine], None] = lambda line: None
     seed: Callable[[SeedResult], None] = lambda result: None
 
@@ -133,25 +126,24 @@ def run(
         folder.require_same(settings)
         if folder.is_finished:
             return read_record(out)
-    graph = load_graph(settings.dataset, split=settings.split, data_root=data_root)
-    _refuse_unbuildable(settings, graph)
+    data = load_data(settings.dataset, split=settings.split, data_root=data_root)
+    _refuse_unbuildable(task_of(settings, data))
     if not resume:
         folder = RunFolder.create(out, settings, overwrite=overwrite)
-    with threads_for(settings, graph) as threads, seeded(0, device):
-        observer.graph(graph, device, threads)
-        graph = graph.to(device)
+    with threads_for(settings, data) as threads, seeded(0, device):
+        observer.data(data, device, threads)
+        data = data.to(device)
+        task = task_of(settings, data)
         results: list[SeedResult] = []
         for seed in settings.seeds:
-            results.append(_run_seed(settings, graph.at_split(seed), seed, folder, observer))
+            results.append(_run_seed(task.at_split(seed), seed, folder, device, observer))
             observer.seed(results[-1])
         best = max(results, key=lambda result: result.val)
-        compact = Encoder.from_pretrained(folder.seed_folder(best.seed)).to(device)
-        latency = _latency(settings, graph.at_split(best.seed), compact)
-        record = _record(settings, graph, results, best.seed, latency, device, threads, command)
+        compact = load_model(settings, folder.seed_folder(best.seed)).to(device)
+        latency = _latency(task.at_split(best.seed), compact)
+        record = _record(task, results, best.seed, latency, device, threads, command)
         if settings.learns_embedding and len(settings.seeds) > 1:
-            models = [Encoder.from_pretrained(folder.seed_folder(seed)) for seed in settings.seeds]
-            alike = embeddings_alike([model.to(device) for model in models], graph)
-            record = record.model_copy(update={"stability": alike})
+            record = record.model_copy(update={"stability": _stability(settings, data, folder)})
     compact.save_pretrained(folder.model)
     draw_run(record, read_history(folder.history), folder.path)
     write_record(record, folder.path)
@@ -159,20 +151,28 @@ def run(
     return record
 
 
-def _refuse_unbuildable(settings: Settings, graph: Graph) -> None:
-    """Meet the errors of settings that do not fit the graph before a folder is made."""
-    with seeded(0, graph.y.device):
-        encoder = build_encoder(settings, graph)
-        objective = build_objective(settings, graph, encoder, seed=settings.seeds[0])
-        WidthControl(settings, encoder, prepare_graph(encoder, objective.training_graph(graph)))
+def _stability(settings: Settings, data: Graph | Images, folder: RunFolder) -> float | None:
+    """How alike the seeds' embeddings are."""
+    assert isinstance(data, Graph)
+    models = [Encoder.from_pretrained(folder.seed_folder(seed)) for seed in settings.seeds]
+    return embeddings_alike([model.to(data.y.device) for model in models], data)
+
+
+def _refuse_unbuildable(task: Task[Any, Any]) -> None:
+    """Meet the errors of settings that do not fit the data before a folder is made."""
+    settings = task.settings
+    with seeded(0, torch.device("cpu")):
+        model = task.build()
+        objective = task.build_objective(model, seed=settings.seeds[0])
+        WidthControl(settings, model, task.prepare(model, objective))
         if settings.teacher:
-            build_wide(settings, graph)
+            task.build_wide()
 
 
 def _run_seed(
-    settings: Settings, graph: Graph, seed: int, folder: RunFolder, observer: Observer
+    task: Task[Any, Any], seed: int, folder: RunFolder, device: torch.device, observer: Observer
 ) -> SeedResult:
-    done = folder.seed_result(seed)
+    settings, done = task.settings, folder.seed_result(seed)
     if done.exists():
         return _read_seed_result(done)
     checkpoint = folder.seed_checkpoint(seed)
@@ -184,35 +184,38 @@ def _run_seed(
         folder.append_history(line)
         observer.epoch(line)
 
-    with seeded(seed, graph.y.device):
-        encoder = build_encoder(settings, graph).to(graph.y.device)
-        objective = build_objective(settings, graph, encoder, seed=seed)
-    start_widths = encoder.widths
+    with seeded(seed, device):
+        model = task.build().to(device)
+        objective = task.build_objective(model, seed=seed)
+    start_widths = model.widths
     trainer = Trainer(settings, on_epoch=keep)
-    fit = trainer.fit(encoder, graph, objective, seed=seed, checkpoint=checkpoint)
-    encoder = fit.encoder
-    prepared = prepare_graph(encoder, objective.training_graph(graph))
-    compact = encoder.compact()
-    inputs = (prepared.x, prepared.adjacency)
-    difference = deviation(encoder, compact, *inputs, keep=encoder.open_outputs, relative=True)
+    fit = trainer.fit(model, task.data, objective, seed=seed, checkpoint=checkpoint)
+    model = fit.encoder
+    prepared = task.prepare(model, objective)
+    compact = model.compact()
+    difference = task.deviation(model, compact, prepared)
     if difference > LARGEST_DEVIATION:
         raise InexactError(
             f"The compact model's outputs differ from the gated one's by {difference:.1e} of their "
             f"scale (seed {seed}; {LARGEST_DEVIATION:.0e} is allowed): please report this as a bug "
             f"of graphdam, with {folder.path / 'settings.json'}."
         )
+    scored = prepared.scored
     wide = None
     if fit.teacher is not None and fit.teacher_chosen is not None:
-        val, test = objective.results(objective.quiet_outputs(fit.teacher, prepared), prepared)
+        val, test = objective.results(objective.quiet_outputs(fit.teacher, scored), scored)
         wide = WideResult(
             widths=fit.teacher.widths,
             val=val[objective.metric],
             test=test.pop(objective.metric),
             further=test,
-            parameters=num_parameters(fit.teacher),
-            multiply_adds=fit.teacher.multiply_adds(*inputs),
+            **task.cost(fit.teacher, prepared),
         )
-    val, test = objective.results(objective.quiet_outputs(compact, prepared), prepared)
+    val, test = objective.results(objective.quiet_outputs(compact, scored), scored)
+    prefixes = None
+    # A prefix of channels means something where they stand in the order of their closing.
+    if any(isinstance(gate, DAMGate) for gate in gates_of(model).values()):
+        prefixes = task.prefixes(compact, objective, prepared)
     result = SeedResult(
         seed=seed,
         metric=objective.metric,
@@ -222,18 +225,13 @@ def _run_seed(
         selected_epoch=fit.chosen.epoch,
         widths=compact.widths,
         start_widths=start_widths,
-        parameters=num_parameters(compact),
-        multiply_adds=compact.multiply_adds(*inputs),
+        **task.cost(compact, prepared),
         deviation=difference,
         seconds=fit.seconds,
         wide=wide,
-        # A prefix of channels means something where they stand in the order of their closing.
         prefixes=None
-        if not any(isinstance(gate, DAMGate) for gate in gates_of(encoder).values())
-        else [
-            Prefix(widths=prefix.widths, val=prefix.score)
-            for prefix in score_prefixes(compact, objective, prepared)
-        ],
+        if prefixes is None
+        else [Prefix(widths=prefix.widths, val=prefix.score) for prefix in prefixes],
         notes=fit.notes,
     )
     compact.save_pretrained(folder.seed_folder(seed))
@@ -253,29 +251,28 @@ def _read_seed_result(path: Path) -> SeedResult:
         ) from error
 
 
-def _latency(settings: Settings, graph: Graph, compact: Encoder) -> Latency | None:
+def _latency(task: Task[Any, Any], compact: Model) -> Latency | None:
     """One inference of the wide and of the compact model, alternately; weights do not matter."""
-    if settings.gate is None:
+    if task.settings.gate is None:
         return None
-    with seeded(0, graph.y.device):
-        wide = build_wide(settings, graph).to(graph.y.device).eval()
-    prepared = prepare_graph(wide, graph)
+    device = next(compact.parameters()).device
+    with seeded(0, device):
+        wide = task.build_wide().to(device).eval()
     with torch.no_grad():
         wide_seconds, compact_seconds = median_latencies(
-            lambda: wide(prepared.x, prepared.adjacency),
-            lambda: compact(prepared.x, prepared.adjacency),
+            task.inference(wide), task.inference(compact)
         )
     return Latency(
         wide_ms=wide_seconds * 1e3,
         compact_ms=compact_seconds * 1e3,
         ratio=wide_seconds / compact_seconds,
         threads=torch.get_num_threads(),
+        images=task.images_a_call,
     )
 
 
 def _record(
-    settings: Settings,
-    graph: Graph,
+    task: Task[Any, Any],
     results: list[SeedResult],
     model_seed: int,
     latency: Latency | None,
@@ -283,7 +280,7 @@ def _record(
     threads: int,
     command: str,
 ) -> RunRecord:
-    metric = results[0].metric
+    settings, metric = task.settings, results[0].metric
     wides = [result.wide for result in results if result.wide is not None]
     wide = None
     if wides:
@@ -300,8 +297,8 @@ def _record(
         graphdam_version=__version__,
         command=command,
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        dataset=graph.name,
-        split=graph.split_name,
+        dataset=task.name,
+        split=task.split_name,
         model=settings.model,
         objective=settings.objective,
         recipe=settings.recipe,
@@ -318,7 +315,7 @@ def _record(
         wide=wide,
         start_widths=results[0].start_widths,
         widths=[result.widths for result in results],
-        prefixes=None if settings.gate is None else [result.prefixes or [] for result in results],
+        prefixes=_prefixes(settings, results),
         parameters=[result.parameters for result in results],
         multiply_adds=[result.multiply_adds for result in results],
         latency=latency,
@@ -332,8 +329,15 @@ def _record(
             "torch": torch.__version__,
             "torch-geometric": version("torch-geometric"),
         },
-        notes=_seed_notes(results) + _graph_notes(settings, graph),
+        notes=_seed_notes(results) + task.notes(),
     )
+
+
+def _prefixes(settings: Settings, results: list[SeedResult]) -> list[list[Prefix]] | None:
+    """By seed; none for models of images, each cut of which would have to see them all again."""
+    if settings.gate is None or settings.reads_images:
+        return None
+    return [result.prefixes or [] for result in results]
 
 
 def _further(scores: list[dict[str, float]]) -> dict[str, Scores]:
@@ -374,12 +378,6 @@ def _seed_notes(results: list[SeedResult]) -> list[str]:
         f"{'seed' if len(about) == 1 else 'seeds'} {', '.join(map(str, about))}: {note}"
         for note, about in seeds.items()
     ]
-
-
-def _graph_notes(settings: Settings, graph: Graph) -> list[str]:
-    if graph.edge_weight is not None and settings.model != "gcn":
-        return [f"the edge weights of {graph.name} are not used: {settings.model} takes none"]
-    return []
 
 
 def _device_name(device: torch.device) -> str:

@@ -5,34 +5,64 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic
 
 import numpy as np
 import torch
 from torch import Tensor
+from typing_extensions import TypeVar
 
-from graphdam.data import Graph, load_graph
+from graphdam.data import Graph, Images, load_graph, load_images
 from graphdam.data.graph import SplitName
 from graphdam.errors import DataError, RunFolderError, SettingsError
-from graphdam.evaluation.cost import num_parameters
 from graphdam.files import write_atomically
-from graphdam.nn import Encoder
+from graphdam.nn import Encoder, ImageModel
 from graphdam.objectives import prepare_graph
 from graphdam.report import read_record
-from graphdam.training import Settings, build_objective
+from graphdam.training import Settings, task_of
+from graphdam.training.model import Model
 from graphdam.training.run_folder import RunFolder
 
 EMBEDDING_SUFFIXES = (".npy", ".npz", ".csv")
 
 
+M = TypeVar("M", bound=Model, default=Encoder)
+D = TypeVar("D", bound="Graph | Images", default=Graph)
+
+
 @dataclass(frozen=True)
-class LoadedRun:
-    """A run's settings, its compact model in evaluation mode, and the graph to use it on."""
+class LoadedRun(Generic[M, D]):
+    """A run's settings, its compact model in evaluation mode, and the graph to use it on.
+
+    Of a run on images, `graph` holds the images.
+    """
 
     settings: Settings
-    encoder: Encoder
-    graph: Graph
+    encoder: M
+    graph: D
     seed: int
+
+
+def load_any_run(
+    path: Path, *, graph: str | None = None, data_root: Path | None = None
+) -> LoadedRun[Any, Any]:
+    """What `load_run` loads, or the same of a run on images.
+
+    Raises:
+        SettingsError: another graph for a run on images.
+        GraphDamError: see `load_run`.
+    """
+    folder = _finished(path)
+    settings = folder.settings()
+    if not settings.reads_images:
+        return load_run(path, graph=graph, data_root=data_root)
+    if graph is not None:
+        raise SettingsError(
+            f"{path} is a run on images, and {graph} is meant as another graph: leave it out."
+        )
+    images = load_images(settings.dataset, data_root=data_root)
+    seed = read_record(path).model_seed
+    return LoadedRun(settings, ImageModel.from_pretrained(folder.model), images, seed)
 
 
 def load_run(path: Path, *, graph: str | None = None, data_root: Path | None = None) -> LoadedRun:
@@ -46,15 +76,17 @@ def load_run(path: Path, *, graph: str | None = None, data_root: Path | None = N
 
     Raises:
         RunFolderError: no such run, or one that has not finished.
+        SettingsError: it is about images.
         DataError: the graph has other features, or more classes, than the model.
     """
-    folder = RunFolder.open(path)
-    if not folder.is_finished:
-        raise RunFolderError(
-            f"{path} has not finished, so it holds no model yet: graphdam train --out {path} "
-            f"--resume continues it."
-        )
+    folder = _finished(path)
     settings, record = folder.settings(), read_record(path)
+    if settings.reads_images:
+        raise SettingsError(
+            f"{path} is a run on images ({settings.dataset}), and a run on a graph is asked for: "
+            f"graphdam evaluate and graphdam info take it, and "
+            f"graphdam.nn.ImageModel.from_pretrained loads its model."
+        )
     encoder = Encoder.from_pretrained(folder.model)
     split = settings.split if graph is None else None
     data = load_graph(graph or settings.dataset, split=split, data_root=data_root)
@@ -69,15 +101,25 @@ def load_run(path: Path, *, graph: str | None = None, data_root: Path | None = N
     return LoadedRun(settings, encoder, data.at_split(seed), seed)
 
 
-def score_run(loaded: LoadedRun) -> dict[str, Any]:
-    """Scores of the parts of the split, and what the model costs on this graph.
+def _finished(path: Path) -> RunFolder:
+    folder = RunFolder.open(path)
+    if not folder.is_finished:
+        raise RunFolderError(
+            f"{path} has not finished, so it holds no model yet: graphdam train --out {path} "
+            f"--resume continues it."
+        )
+    return folder
+
+
+def score_run(loaded: LoadedRun[Any, Any]) -> dict[str, Any]:
+    """Scores of the parts of the split, and what the model costs on this graph, or for an image.
 
     An embedding's probe is fitted on the training nodes, and links are rebuilt there, so it has no
     score of its own on that part.
     """
-    encoder, graph = loaded.encoder, loaded.graph
-    objective = build_objective(loaded.settings, graph, encoder, seed=loaded.seed)
-    prepared = prepare_graph(encoder, objective.training_graph(graph))
+    encoder, task = loaded.encoder, task_of(loaded.settings, loaded.graph)
+    objective = task.build_objective(encoder, seed=loaded.seed)
+    prepared = task.prepare(encoder, objective)
     parts: tuple[SplitName, ...] = ("train", "val", "test")
     if loaded.settings.learns_embedding:
         parts = ("val", "test")
@@ -87,8 +129,7 @@ def score_run(loaded: LoadedRun) -> dict[str, Any]:
         "metric": objective.metric,
         "scores": {part: each[objective.metric] for part, each in zip(parts, scores, strict=True)},
         "widths": encoder.widths,
-        "parameters": num_parameters(encoder),
-        "multiply_adds": encoder.multiply_adds(prepared.x, prepared.adjacency),
+        **task.cost(encoder, prepared),
     }
 
 

@@ -11,7 +11,7 @@ from graphdam.cli.output import DataRoot, Debug, Json, Output, Quiet
 from graphdam.errors import SettingsError
 
 if TYPE_CHECKING:
-    from graphdam.serving import LoadedRun
+    from graphdam.training.model import Model
 
 Run = Annotated[str, typer.Argument(metavar="RUN", help="The folder that graphdam train wrote.")]
 OtherGraph = Annotated[
@@ -32,10 +32,11 @@ def evaluate(
     from rich import box
     from rich.table import Table
 
-    from graphdam.serving import score_run
+    from graphdam.serving import load_any_run, score_run
 
     output = Output(json=json_, quiet=quiet or json_)
-    loaded = _load(run, graph, data_root)
+    root = None if data_root is None else Path(data_root)
+    loaded = load_any_run(Path(run), graph=graph, data_root=root)
     scores = score_run(loaded)
     output.document({"run": run, "graph": loaded.graph.name, **scores})
     table = Table(
@@ -70,7 +71,7 @@ def embed(
     debug: Debug = False,
 ) -> None:
     """Write the node embeddings of a run's compact model, one row a node."""
-    from graphdam.serving import embed_run, write_embedding
+    from graphdam.serving import embed_run, load_run, write_embedding
 
     output = Output(json=json_, quiet=quiet or json_)
     path = Path(out) if out is not None else Path(run) / "embedding.npy"
@@ -78,7 +79,8 @@ def embed(
         raise SettingsError(
             f"{path} exists: --overwrite replaces it, or choose another file with --out."
         )
-    embedding = embed_run(_load(run, graph, data_root))
+    root = None if data_root is None else Path(data_root)
+    embedding = embed_run(load_run(Path(run), graph=graph, data_root=root))
     write_embedding(embedding, path)
     rows, columns = embedding.shape
     output.document({"run": run, "file": str(path), "nodes": rows, "dimensions": columns})
@@ -91,7 +93,6 @@ def info(
     debug: Debug = False,
 ) -> None:
     """Show what a run was, what it found, and the layers of its compact model."""
-    from graphdam.nn import Encoder
     from graphdam.report import (
         before_after,
         caption,
@@ -101,6 +102,7 @@ def info(
         run_title,
         to_rich,
     )
+    from graphdam.training import load_model
     from graphdam.training.run_folder import RunFolder
 
     output = Output(json=json_)
@@ -111,7 +113,7 @@ def info(
         output.text(f"{run} has not finished: graphdam train --out {run} --resume continues it.")
         return
     record = read_record(folder.path)
-    encoder = Encoder.from_pretrained(folder.model)
+    encoder = load_model(folder.settings(), folder.model)
     layers = _layers(encoder.state_dict())
     output.document(
         {
@@ -132,14 +134,15 @@ def info(
     output.text(f"\n{encoder!r}, from seed {record.model_seed}")
     for name, shape in layers.items():
         output.text(f"  {name:28} {' × '.join(map(str, shape))}")
-    output.text(f"\nIn Python: graphdam.{type(encoder).__name__}.from_pretrained('{folder.model}')")
+    output.text(f"\nIn Python: {_loading(encoder, folder.model)}")
 
 
-def _load(run: str, graph: str | None, data_root: str | None) -> LoadedRun:
-    from graphdam.serving import load_run
+def _loading(model: Model, folder: Path) -> str:
+    from graphdam.nn import ImageModel
 
-    root = None if data_root is None else Path(data_root)
-    return load_run(Path(run), graph=graph, data_root=root)
+    if isinstance(model, ImageModel):
+        return f"graphdam.nn.ImageModel.from_pretrained('{folder}').net"
+    return f"graphdam.{type(model).__name__}.from_pretrained('{folder}')"
 
 
 def _layers(state: dict[str, Any]) -> dict[str, list[int]]:

@@ -11,10 +11,13 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 if TYPE_CHECKING:
     import torch
 
-    from graphdam.data import Graph
+    from graphdam.data import Graph, Images
     from graphdam.pipeline import Observer, SeedResult
     from graphdam.report import HistoryLine
     from graphdam.training import Settings
+
+MOST_LISTED = 4
+"""So many layers' widths fit into a line."""
 
 
 class TrainingProgress:
@@ -40,7 +43,7 @@ class TrainingProgress:
     def observer(self) -> Observer:
         from graphdam.pipeline import Observer
 
-        return Observer(graph=self._on_graph, epoch=self._on_epoch, seed=self._on_seed)
+        return Observer(data=self._on_data, epoch=self._on_epoch, seed=self._on_seed)
 
     def __enter__(self) -> TrainingProgress:
         self.bar.start()
@@ -54,12 +57,10 @@ class TrainingProgress:
     ) -> None:
         self.bar.stop()
 
-    def _on_graph(self, graph: Graph, device: torch.device, threads: int) -> None:
+    def _on_data(self, data: Graph | Images, device: torch.device, threads: int) -> None:
         on = f"{device}, {threads} thread{'s' if threads > 1 else ''}"
         self.console.print(
-            f"{graph.name}: {graph.num_nodes:,} nodes, {graph.num_edges:,} directed edges, "
-            f"{graph.num_features:,} features, {graph.num_classes} classes, "
-            f"{graph.split_name} split; on {on}",
+            f"{_about(data)}, {data.num_classes} classes, {data.split_name} split; on {on}",
             highlight=False,
         )
 
@@ -68,9 +69,7 @@ class TrainingProgress:
             self.task = self.bar.add_task("", total=self.settings.epochs, seed=line.seed, line="")
             self.start_widths = self._start_widths(line.widths)
         teacher = "" if line.teacher_val is None else f" (teacher {line.teacher_val:.1%})"
-        widths = ", ".join(
-            f"{start} → {now}" for start, now in zip(self.start_widths, line.widths, strict=False)
-        )
+        widths = _widths(self.start_widths, line.widths)
         self.bar.update(
             self.task,
             completed=line.epoch + 1,
@@ -79,7 +78,7 @@ class TrainingProgress:
 
     def _start_widths(self, now: list[int]) -> list[int]:
         settings = self.settings
-        if settings.gate is None:
+        if settings.gate is None or settings.reads_images:
             return now
         widths = [settings.start_width] * settings.num_hidden
         if settings.learns_embedding:
@@ -90,12 +89,28 @@ class TrainingProgress:
         if self.task is not None:
             self.bar.remove_task(self.task)
             self.task = None
-        widths = ", ".join(
-            f"{start} → {now}"
-            for start, now in zip(result.start_widths, result.widths, strict=True)
-        )
+        widths = _widths(result.start_widths, result.widths)
         self.console.print(
             f"seed {result.seed}: val {result.val:.1%}, test {result.test:.1%}, width {widths}, "
             f"{result.seconds:.1f} s",
             highlight=False,
         )
+
+
+def _about(data: Graph | Images) -> str:
+    from graphdam.data import Images
+
+    if isinstance(data, Images):
+        size = " × ".join(map(str, data.shape))
+        return f"{data.label}: {data.num_images:,} images of {size} numbers"
+    return (
+        f"{data.name}: {data.num_nodes:,} nodes, {data.num_edges:,} directed edges, "
+        f"{data.num_features:,} features"
+    )
+
+
+def _widths(start: list[int], now: list[int]) -> str:
+    """Every layer's width, or that of all together where they are too many for a line."""
+    if len(now) > MOST_LISTED:
+        return f"{sum(start)} → {sum(now)} in {len(now)} layers"
+    return ", ".join(f"{before} → {after}" for before, after in zip(start, now, strict=False))

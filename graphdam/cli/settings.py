@@ -11,7 +11,9 @@ from graphdam.cli.output import Debug, Json, Output
 
 def settings(
     recipe: Annotated[str, typer.Option(help="Whose values to show.")] = "default",
-    objective: Annotated[str, typer.Option(help="Under which objective.")] = "node-classification",
+    objective: Annotated[str | None, typer.Option(help="Under which objective.")] = None,
+    dataset: Annotated[str | None, typer.Option(help="On which data, as mnist.")] = None,
+    model: Annotated[str | None, typer.Option(help="Of which model.")] = None,
     json_: Json = False,
     debug: Debug = False,  # main reads it
 ) -> None:
@@ -22,7 +24,9 @@ def settings(
     from graphdam.training import RECIPES, Settings
 
     output = Output(json=json_)
-    values = Settings.of(recipe, objective=objective).model_dump(mode="json")
+    given = {"objective": objective, "dataset": dataset, "model": model}
+    about = {name: value for name, value in given.items() if value is not None}
+    values = Settings.of(recipe, **about).model_dump(mode="json")
     meanings = {name: field.description for name, field in Settings.model_fields.items()}
     output.document(
         {name: {"value": values[name], "meaning": meanings[name]} for name in Settings.model_fields}

@@ -21,13 +21,19 @@ if TYPE_CHECKING:
 def train(
     dataset: Annotated[
         str | None,
-        typer.Option(help="digits, karate, sbm (no download), cora, citeseer, pubmed, photo …"),
+        typer.Option(
+            help="digits, karate, sbm (no download), cora, citeseer, pubmed, photo …; images: "
+            "digits-images (no download), mnist, cifar10, cifar10-subset."
+        ),
     ] = None,
     graph: Annotated[
         str | None,
         typer.Option(help="Your own graph instead: a .npz, a .graphml, or a folder of CSV."),
     ] = None,
-    model: Annotated[str | None, typer.Option(help="gcn, graphsage or gat.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="gcn, graphsage or gat; on images mlp, lenet5, vgg16 or preresnet."),
+    ] = None,
     recipe: Annotated[
         str | None,
         typer.Option(
@@ -41,7 +47,9 @@ def train(
     ] = None,
     max_parameters: Annotated[
         int | None,
-        typer.Option(help="End with at most so many parameters, narrowing the layers worth least."),
+        typer.Option(
+            help="End with at most so many parameters, narrowing the layers worth least (graphs)."
+        ),
     ] = None,
     max_multiply_adds: Annotated[
         int | None,
@@ -66,7 +74,9 @@ def train(
         int | None, typer.Option(help="Hidden width of the wide model.")
     ] = None,
     num_layers: Annotated[int | None, typer.Option(help="Number of graph convolutions.")] = None,
-    epochs: Annotated[int | None, typer.Option(help="Full-batch training steps.")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(help="Full-batch training steps; passes over the images.")
+    ] = None,
     set_: Annotated[
         list[str] | None,
         typer.Option(
@@ -91,11 +101,11 @@ def train(
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
-    """Train a gated encoder, learn its widths, hand back the smaller model.
+    """Train a gated model, learn its widths, hand back the smaller model.
 
     Leaves a run folder with settings.json, history.jsonl, result.json, figures/ and model/, which
-    graphdam.GCN.from_pretrained loads. Without --dataset it trains on digits, which needs no
-    download.
+    from_pretrained of graphdam.GCN, or of graphdam.nn.ImageModel, loads. Without --dataset it
+    trains on digits, which needs no download.
     """
     output = Output(json=json_, quiet=quiet or json_)
     if graph is not None and dataset is not None:
@@ -200,7 +210,8 @@ def _show(record: RunRecord, folder: Path, to: Output) -> None:
     for note in record.notes:
         to.text(f"Note: {note}.", style="yellow")
     to.text(f"\nRun: {folder}")
-    to.text(f"Next: graphdam embed {folder}\n      graphdam info {folder}")
+    first = "evaluate" if record.objective == "image-classification" else "embed"
+    to.text(f"Next: graphdam {first} {folder}\n      graphdam info {folder}")
 
 
 def _widths(text: str | None) -> tuple[int, ...] | None:

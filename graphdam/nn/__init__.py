@@ -5,6 +5,7 @@ from graphdam.nn.encoder import Encoder
 from graphdam.nn.gat import GAT
 from graphdam.nn.gcn import GCN
 from graphdam.nn.graphsage import GraphSAGE
+from graphdam.nn.image_model import ImageModel
 from graphdam.nn.lenet import LeNet5
 from graphdam.nn.mlp import MLP
 from graphdam.nn.preresnet import PreResNet
@@ -18,6 +19,7 @@ __all__ = [
     "Adjacency",
     "Encoder",
     "GraphSAGE",
+    "ImageModel",
     "LeNet5",
     "PreResNet",
 ]

@@ -1,12 +1,15 @@
-"""What an encoder is trained to do."""
+"""What a model is trained to do."""
 
 from graphdam.objectives.alike import embeddings_alike
 from graphdam.objectives.embedding import EmbeddingObjective
+from graphdam.objectives.image_classification import ImageClassification
 from graphdam.objectives.infomax import DeepGraphInfomax
 from graphdam.objectives.links import LinkReconstruction
 from graphdam.objectives.node_classification import NodeClassification
-from graphdam.objectives.objective import Evaluation, Objective, PreparedGraph, prepare_graph
+from graphdam.objectives.objective import Evaluation, Objective
 from graphdam.objectives.prefixes import PrefixScore, score_prefixes
+from graphdam.objectives.prepared import Prepared, PreparedGraph, prepare_graph
+from graphdam.objectives.prepared_images import PreparedImages
 from graphdam.objectives.views import Bootstrap, Grace
 
 __all__ = [
@@ -15,11 +18,14 @@ __all__ = [
     "EmbeddingObjective",
     "Evaluation",
     "Grace",
+    "ImageClassification",
     "LinkReconstruction",
     "NodeClassification",
     "Objective",
     "PrefixScore",
+    "Prepared",
     "PreparedGraph",
+    "PreparedImages",
     "embeddings_alike",
     "prepare_graph",
     "score_prefixes",

@@ -9,7 +9,7 @@ import torch
 from graphdam.data import Graph
 from graphdam.evaluation.stability import stability
 from graphdam.nn import Encoder
-from graphdam.objectives.objective import prepare_graph
+from graphdam.objectives.prepared import prepare_graph
 
 
 @torch.no_grad()

@@ -18,7 +18,8 @@ from graphdam.evaluation.ridge import ridge_scores
 from graphdam.evaluation.roc_auc_probe import roc_auc_probe
 from graphdam.evaluation.scores import accuracy, mean_roc_auc
 from graphdam.nn import Encoder
-from graphdam.objectives.objective import Evaluation, Objective, PreparedGraph
+from graphdam.objectives.objective import Evaluation, Objective
+from graphdam.objectives.prepared import PreparedGraph
 
 RIDGE = 1e-3
 """Added to the squares of an embedding's columns, as a share of their mean."""

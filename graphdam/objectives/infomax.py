@@ -10,7 +10,7 @@ from graphdam.data import Graph
 from graphdam.nn import Encoder
 from graphdam.objectives.augment import shuffled
 from graphdam.objectives.embedding import EmbeddingObjective
-from graphdam.objectives.objective import PreparedGraph
+from graphdam.objectives.prepared import PreparedGraph
 
 
 class DeepGraphInfomax(EmbeddingObjective):

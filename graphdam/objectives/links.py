@@ -14,7 +14,8 @@ from graphdam.evaluation.link_split import FreePairs, HeldOut, LinkSplit
 from graphdam.evaluation.links import link_scores
 from graphdam.nn import Encoder
 from graphdam.objectives.embedding import cluster_scores
-from graphdam.objectives.objective import Evaluation, Objective, PreparedGraph
+from graphdam.objectives.objective import Evaluation, Objective
+from graphdam.objectives.prepared import PreparedGraph
 
 FIRST_LOG_DEVIATION = -2.0
 """About where the log of a posterior's deviation begins: at 0 the noise would drown the small means

@@ -12,7 +12,9 @@ from graphdam.data.graph import SplitName, Task
 from graphdam.evaluation.ogb import ogb_score
 from graphdam.evaluation.scores import accuracy, mean_roc_auc
 from graphdam.nn import Encoder
-from graphdam.objectives.objective import Evaluation, Objective, PreparedGraph
+from graphdam.objectives.classes import divergence, same_for_all
+from graphdam.objectives.objective import Evaluation, Objective
+from graphdam.objectives.prepared import PreparedGraph
 
 
 class NodeClassification(Objective):
@@ -27,8 +29,7 @@ class NodeClassification(Objective):
     .. math::
         \frac{1}{N} \sum_i \mathrm{KL}(\mathrm{softmax}(t_i) \,\Vert\, \mathrm{softmax}(z_i))
 
-    (for binary outputs the same with two outcomes each), as in `"Distilling the Knowledge in a
-    Neural Network" <https://arxiv.org/abs/1503.02531>`_ at temperature 1.
+    (for binary outputs the same with two outcomes each; see `divergence`).
 
     Args:
         graph: decides the loss, the score (accuracy, or ROC-AUC where classes are few and
@@ -65,20 +66,15 @@ class NodeClassification(Objective):
 
     def imitation(self, outputs: Tensor, taught: Tensor) -> Tensor:
         if self.task == "multiclass":
-            return F.kl_div(
-                outputs.log_softmax(-1),
-                taught.log_softmax(-1),
-                reduction="batchmean",
-                log_target=True,
-            )
+            return divergence(outputs, taught)
         yes, log_yes, log_no = taught.sigmoid(), F.logsigmoid(taught), F.logsigmoid(-taught)
-        divergence = yes * (log_yes - F.logsigmoid(outputs))
-        divergence = divergence + (1 - yes) * (log_no - F.logsigmoid(-outputs))
-        return divergence.mean()
+        apart = yes * (log_yes - F.logsigmoid(outputs))
+        apart = apart + (1 - yes) * (log_no - F.logsigmoid(-outputs))
+        return apart.mean()
 
     def uninformed(self, taught: Tensor) -> Tensor:
         if self.task == "multiclass":
-            return taught.softmax(-1).mean(0, keepdim=True).log().expand_as(taught)
+            return same_for_all(taught)
         return taught.sigmoid().mean(0, keepdim=True).logit().expand_as(taught)
 
     @torch.no_grad()

@@ -4,34 +4,19 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Generic
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import TypeVar
 
-from graphdam.data import CSRMatrix, Graph
+from graphdam.data import Graph
 from graphdam.data.graph import SplitName
-from graphdam.nn import Adjacency, Encoder
+from graphdam.nn import Encoder
+from graphdam.objectives.prepared import Prepared, PreparedGraph
 
-
-@dataclass(frozen=True)
-class PreparedGraph:
-    """A graph with its structure made ready for one kind of encoder.
-
-    Attributes:
-        graph: labels and splits.
-        x: the features, on the encoder's device.
-        adjacency: what `encoder.prepare` made of the edges.
-    """
-
-    graph: Graph
-    x: Tensor | CSRMatrix
-    adjacency: Adjacency
-
-
-def prepare_graph(encoder: Encoder, graph: Graph) -> PreparedGraph:
-    """Prepare a graph once for all encoders of one kind: the gated one and its teacher."""
-    adjacency = encoder.prepare(graph.edge_index, graph.edge_weight, num_nodes=graph.num_nodes)
-    return PreparedGraph(graph, graph.x, adjacency)
+M = TypeVar("M", bound=nn.Module, default=Encoder)
+P = TypeVar("P", bound=Prepared, default=PreparedGraph)
 
 
 @dataclass(frozen=True)
@@ -42,8 +27,8 @@ class Evaluation:
     loss: float
 
 
-class Objective(nn.Module, ABC):
-    """What an encoder is trained to do.
+class Objective(nn.Module, ABC, Generic[M, P]):
+    """What a model is trained to do: an encoder of graphs, unless another kind is named.
 
     An objective may own parameters (a decoder, a discriminator); they are trained with the
     encoder and dropped at the end. A student and its teacher are compared by their outputs:
@@ -58,19 +43,19 @@ class Objective(nn.Module, ABC):
     width can be compared by it."""
 
     @abstractmethod
-    def outputs(self, encoder: Encoder, prepared: PreparedGraph) -> Tensor:
+    def outputs(self, encoder: M, prepared: P) -> Tensor:
         """One forward pass on all nodes: what the loss, the imitation and the score start from."""
 
     @abstractmethod
-    def loss(self, encoder: Encoder, prepared: PreparedGraph, outputs: Tensor) -> Tensor:
+    def loss(self, encoder: M, prepared: P, outputs: Tensor) -> Tensor:
         """The scalar to descend; it may run the encoder again (on a corrupted graph, say)."""
 
-    def task_share(self, prepared: PreparedGraph) -> float:
+    def task_share(self, prepared: P) -> float:
         """The share of the nodes that `loss` is a mean over; all of them by default."""
         del prepared
         return 1.0
 
-    def for_teacher(self, teacher: Encoder) -> Objective:
+    def for_teacher(self, teacher: M) -> Objective[M, P]:
         """The same objective for the teacher of this one's encoder; shared if it owns nothing."""
         del teacher
         return self
@@ -82,7 +67,7 @@ class Objective(nn.Module, ABC):
     def begin_epoch(self) -> None:
         """Draw what all of an epoch is to be measured on."""
 
-    def after_step(self, encoder: Encoder) -> None:
+    def after_step(self, encoder: M) -> None:
         """Follow what an optimiser's step has changed."""
         del encoder
 
@@ -111,39 +96,35 @@ class Objective(nn.Module, ABC):
         """
 
     @abstractmethod
-    def evaluate(self, outputs: Tensor, prepared: PreparedGraph, split: SplitName) -> Evaluation:
+    def evaluate(self, outputs: Tensor, prepared: P, split: SplitName) -> Evaluation:
         """Score outputs of an encoder in evaluation mode on one part of the split."""
 
-    def num_scored(self, prepared: PreparedGraph, split: SplitName) -> int:
-        """How many items a score is about; the nodes of that part by default."""
-        return int(prepared.graph.mask(split).sum())
+    def num_scored(self, prepared: P, split: SplitName) -> int:
+        """How many items a score is about; all of that part by default."""
+        return prepared.num_items(split)
 
-    def score(
-        self, encoder: Encoder, prepared: PreparedGraph, split: SplitName
-    ) -> dict[str, float]:
+    def score(self, encoder: M, prepared: P, split: SplitName) -> dict[str, float]:
         """The encoder's scores on one part of the split, by name."""
         return self.score_outputs(self.quiet_outputs(encoder, prepared), prepared, split)[0]
 
     def score_outputs(
-        self, outputs: Tensor, prepared: PreparedGraph, *splits: SplitName
+        self, outputs: Tensor, prepared: P, *splits: SplitName
     ) -> list[dict[str, float]]:
         """The scores of outputs that were made in evaluation mode, `metric` first, a part each."""
         return [{self.metric: self.evaluate(outputs, prepared, each).score} for each in splits]
 
-    def further(self, outputs: Tensor, prepared: PreparedGraph) -> dict[str, float]:
+    def further(self, outputs: Tensor, prepared: P) -> dict[str, float]:
         """What else the outputs say about all nodes, by name; nothing by default."""
         del outputs, prepared
         return {}
 
-    def results(
-        self, outputs: Tensor, prepared: PreparedGraph
-    ) -> tuple[dict[str, float], dict[str, float]]:
+    def results(self, outputs: Tensor, prepared: P) -> tuple[dict[str, float], dict[str, float]]:
         """What a record tells of outputs: scores on validation; on test, with `further`."""
         val, test = self.score_outputs(outputs, prepared, "val", "test")
         return val, test | self.further(outputs, prepared)
 
     @torch.no_grad()
-    def quiet_outputs(self, encoder: Encoder, prepared: PreparedGraph) -> Tensor:
+    def quiet_outputs(self, encoder: M, prepared: P) -> Tensor:
         """The outputs in evaluation mode, whichever mode the encoder is left in."""
         training = encoder.training
         encoder.eval()

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from graphdam.data.graph import SplitName
 from graphdam.nn import Encoder
-from graphdam.objectives.objective import Objective, PreparedGraph
+from graphdam.objectives.objective import Objective
+from graphdam.objectives.prepared import PreparedGraph
 
 POINTS = 32
 """At most about so many prefixes are scored."""

@@ -13,7 +13,7 @@ from graphdam.data import Graph
 from graphdam.nn import Encoder
 from graphdam.objectives.augment import without_edges, without_features
 from graphdam.objectives.embedding import EmbeddingObjective
-from graphdam.objectives.objective import PreparedGraph
+from graphdam.objectives.prepared import PreparedGraph
 
 
 class _TwoViews(EmbeddingObjective):

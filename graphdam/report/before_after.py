@@ -137,7 +137,8 @@ def _widths_label(record: RunRecord) -> str:
 
 
 def _latency_label(latency: Latency) -> str:
-    return f"latency (ms, {latency.threads} thread{'s' if latency.threads > 1 else ''})"
+    images = "" if latency.images is None else f"{latency.images} images, "
+    return f"latency (ms, {images}{latency.threads} thread{'s' if latency.threads > 1 else ''})"
 
 
 def _score_label(split: str, scores: Scores) -> str:

@@ -40,12 +40,16 @@ class WideReference(Frozen):
 
 
 class Latency(Frozen):
-    """Time of one inference in milliseconds; `ratio` above 1 says that compact is faster."""
+    """Time of one inference in milliseconds; `ratio` above 1 says that compact is faster.
+
+    `images` are those that one inference reads, `None` where it reads a whole graph.
+    """
 
     wide_ms: Positive
     compact_ms: Positive
     ratio: Positive
     threads: Annotated[int, Field(ge=1)]
+    images: Count | None = None
 
 
 class Prefix(Frozen):
@@ -100,7 +104,7 @@ class RunRecord(Frozen):
     created: str
     dataset: str
     split: str
-    model: Literal["gcn", "graphsage", "gat"]
+    model: Literal["gcn", "graphsage", "gat", "mlp", "lenet5", "vgg16", "preresnet"]
     objective: str
     recipe: str
     gate: str | None
@@ -114,7 +118,7 @@ class RunRecord(Frozen):
     test: Scores
     wide: WideReference | None
     start_widths: list[Width]
-    widths: list[list[Width]]
+    widths: list[list[Count]]
     further: dict[str, Scores] = Field(default_factory=dict)
     prefixes: list[list[Prefix]] | None = None
     reduction: Reduction | None = None
@@ -133,7 +137,7 @@ class RunRecord(Frozen):
     @property
     def learns_embedding(self) -> bool:
         """Whether the encoder's output is an embedding, whose width is the last one."""
-        return self.objective != "node-classification"
+        return self.objective not in ("node-classification", "image-classification")
 
     @property
     def output_cut_to(self) -> int | None:

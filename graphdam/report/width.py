@@ -13,12 +13,13 @@ from graphdam.report.record import RunRecord
 def shown_width(record: RunRecord) -> float:
     """The width that a record stands at in figures: that of the embedding, where one is learnt.
 
-    The geometric mean over seeds and, where no embedding is learnt, layers; 0 without such.
+    The geometric mean over seeds and, where no embedding is learnt, layers; 0 without such. A
+    branch that vanished counts as one channel.
     """
     if record.output_cut_to is not None:
         return float(record.output_cut_to)
     layers = slice(-1, None) if record.learns_embedding else slice(None)
-    logs = [math.log2(width) for widths in record.widths for width in widths[layers]]
+    logs = [math.log2(max(1, width)) for widths in record.widths for width in widths[layers]]
     return float(2 ** fmean(logs)) if logs else 0.0
 
 

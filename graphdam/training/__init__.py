@@ -3,6 +3,8 @@
 from graphdam.training.build import build_encoder, build_gated, build_objective, build_wide
 from graphdam.training.recipes import RECIPES, Recipe
 from graphdam.training.settings import Settings
+from graphdam.training.task import Task
+from graphdam.training.task_of import load_model, task_of
 from graphdam.training.trainer import Fit, Trainer, seeded
 
 __all__ = [
@@ -10,10 +12,13 @@ __all__ = [
     "Fit",
     "Recipe",
     "Settings",
+    "Task",
     "Trainer",
     "build_encoder",
     "build_gated",
     "build_objective",
     "build_wide",
+    "load_model",
     "seeded",
+    "task_of",
 ]

@@ -8,12 +8,15 @@ from contextlib import contextmanager
 import torch
 from threadpoolctl import threadpool_limits
 
-from graphdam.data import Graph
+from graphdam.data import Graph, Images
 from graphdam.errors import SettingsError
 from graphdam.training.settings import Settings
 
 MANY_NODES = 50_000
 """From this size on a graph is worth more than one thread."""
+
+LARGE_MODELS = ("vgg16", "preresnet")
+"""The models of images that are worth more than one thread."""
 
 
 def choose_device(name: str) -> torch.device:
@@ -38,14 +41,18 @@ def choose_device(name: str) -> torch.device:
 
 
 @contextmanager
-def threads_for(settings: Settings, graph: Graph) -> Iterator[int]:
-    """Compute with the threads that suit the graph's size, and put the old number back.
+def threads_for(settings: Settings, data: Graph | Images) -> Iterator[int]:
+    """Compute with the threads that suit the data's size, and put the old number back.
 
     On small graphs the threads of one product wait for each other longer than they work. What
     scores embeddings (scikit-learn) has threads of its own, which are as many.
     """
     before = torch.get_num_threads()
-    threads = settings.threads or (before if graph.num_nodes >= MANY_NODES else 1)
+    if isinstance(data, Images):
+        is_large = settings.model in LARGE_MODELS
+    else:
+        is_large = data.num_nodes >= MANY_NODES
+    threads = settings.threads or (before if is_large else 1)
     with threadpool_limits(threads):
         torch.set_num_threads(threads)
         try:

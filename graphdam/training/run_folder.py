@@ -22,6 +22,7 @@ MEMBERS = (
     HISTORY_FILE,
     "embedding.npy",
     "model/config.json",
+    "model/compact.json",
     "model/model.safetensors",
     "figures/curves.png",
     "figures/gates.png",

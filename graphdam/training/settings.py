@@ -6,7 +6,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from graphdam.data import is_image_set
 from graphdam.errors import SettingsError, unknown_choice
+from graphdam.training.agreement import require_agreement
+from graphdam.training.image_recipes import IMAGE_OBJECTIVE, image_defaults
 from graphdam.training.recipes import AS_WIDE, OBJECTIVES, RECIPES, defaults_of
 
 REACH = 6.0
@@ -29,7 +32,9 @@ class Settings(BaseModel):
 
     recipe: str = Field("default", description="The named recipe that the other settings vary.")
 
-    dataset: str = Field("digits", description="Name of a graph, or path of your own.")
+    dataset: str = Field(
+        "digits", description="Name of a graph or a set of images, or path of your own graph."
+    )
     split: str | None = Field(None, description="Kind of split; None for the data set's own.")
     seeds: tuple[int, ...] = Field((0,), description="One training run for each.")
     device: str = Field(
@@ -41,12 +46,20 @@ class Settings(BaseModel):
         description="CPU threads; None for 1 on small graphs and all cores on large ones.",
     )
 
-    model: Literal["gcn", "graphsage", "gat"] = Field("gcn", description="The encoder.")
-    objective: Literal["node-classification", "dgi", "grace", "bgrl", "gae", "vgae"] = Field(
+    model: Literal["gcn", "graphsage", "gat", "mlp", "lenet5", "vgg16", "preresnet"] = Field(
+        "gcn", description="The encoder of a graph, or the model of images (mlp and on)."
+    )
+    objective: Literal[
+        "node-classification", "dgi", "grace", "bgrl", "gae", "vgae", "image-classification"
+    ] = Field(
         "node-classification",
         description="What the encoder is trained to do; without labels: dgi, grace, bgrl (probed), "
-        "gae, vgae (links).",
+        "gae, vgae (links). Sets of images: image-classification.",
     )
+    depth: int = Field(
+        20, ge=3, description="Layers of a PreResNet: 6 n + 2 (20, 56), or 9 n + 2 (164)."
+    )
+    mlp_widths: tuple[int, ...] = Field((300, 100), description="Hidden widths of an MLP.")
     embedding_channels: int | None = Field(
         None,
         ge=1,
@@ -73,11 +86,24 @@ class Settings(BaseModel):
         "than this (root mean square over nodes); the model handed back takes them as they are.",
     )
 
-    epochs: int = Field(300, ge=1, description="Full-batch steps.")
+    epochs: int = Field(
+        300, ge=1, description="Full-batch steps of a graph, passes over a set of images."
+    )
+    batch_size: int | None = Field(
+        None, ge=1, description="Images a step, at most; None for all of them in one."
+    )
+    augment: bool = Field(False, description="Crop and mirror images at random (CIFAR).")
+    optimiser: Literal["adam", "sgd"] = Field(
+        "adam", description="What moves the weights; sgd has momentum."
+    )
+    momentum: float = Field(0.9, ge=0, lt=1, description="Of sgd.")
+    lr_schedule: Literal["constant", "cosine"] = Field(
+        "constant", description="Learning rate of the weights over the epochs; cosine ends at 0."
+    )
     lr: float = Field(
         0.01,
         ge=0,
-        description="Adam's learning rate, wide model; at 0 an embedding's weights stay random.",
+        description="Learning rate, wide model; at 0 an embedding's weights stay random.",
     )
     weight_decay: float = Field(5e-4, ge=0, description="L2 penalty of the weights, wide model.")
     dropout: float = Field(0.5, ge=0, lt=1, description="Dropout after hidden layers, wide model.")
@@ -86,7 +112,11 @@ class Settings(BaseModel):
         "dam", description="The gates; None trains the wide model."
     )
     start_width: int = Field(64, ge=1, description="Hidden width at which the gated model starts.")
-    min_width: int = Field(2, ge=1, description="Channels that stay open in every layer.")
+    min_width: int = Field(
+        2,
+        ge=0,
+        description="Channels that stay open in every layer; 0 lets residual branches vanish.",
+    )
     gate_output: bool = Field(
         False,
         description="Learn a width for the embedding too: every convolution is gated, and a linear "
@@ -102,7 +132,7 @@ class Settings(BaseModel):
     max_multiply_adds: int | None = Field(
         None, ge=1, description="The most multiply-adds that one inference may take."
     )
-    gated_lr: float = Field(0.02, gt=0, description="Adam's learning rate, gated model.")
+    gated_lr: float = Field(0.02, gt=0, description="Learning rate, gated model.")
     gated_weight_decay: float = Field(
         1.0, ge=0, description="Weight decay of the gated model; large where it is decoupled."
     )
@@ -127,6 +157,9 @@ class Settings(BaseModel):
         gt=0,
         description="Learning rate of the gates' offsets; None lets them cross their whole range "
         "within the epochs in which the width moves.",
+    )
+    gate_optimiser: Literal["adam", "sgd"] = Field(
+        "adam", description="What moves the gates' parameters."
     )
     gate_begin: float = Field(
         0.1, ge=0, le=1, description="Share of the epochs after which the width starts to move."
@@ -198,13 +231,20 @@ class Settings(BaseModel):
         if recipe not in RECIPES:
             raise SettingsError(unknown_choice("recipe", recipe, RECIPES))
         objective = given.get("objective", "node-classification")
-        if objective not in OBJECTIVES:
-            raise SettingsError(unknown_choice("objective", objective, OBJECTIVES))
+        known = (*OBJECTIVES, IMAGE_OBJECTIVE)
+        if objective not in known:
+            raise SettingsError(unknown_choice("objective", objective, known))
         unknown = [name for name in given if name not in cls.model_fields]
         if unknown:
             raise SettingsError(unknown_choice("setting", unknown[0], cls.model_fields))
-        values = {**defaults_of(recipe, objective), **given, "recipe": recipe}
-        if RECIPES[recipe].as_wide:
+        dataset = str(given.get("dataset", ""))
+        is_images = is_image_set(dataset)
+        if is_images:
+            defaults = image_defaults(recipe, dataset, given.get("model"))
+        else:
+            defaults = defaults_of(recipe, objective if objective in OBJECTIVES else known[0])
+        values = {**defaults, **given, "recipe": recipe}
+        if RECIPES[recipe].as_wide or is_images:
             for own, wide in AS_WIDE.items():
                 followed = values.get(wide, cls.model_fields[wide].default)
                 values[own] = given.get(own, followed)
@@ -227,128 +267,31 @@ class Settings(BaseModel):
 
     @model_validator(mode="after")
     def _agree(self) -> Settings:
-        self._check_embedding()
-        if self.gate is not None and self.width_rule is not None:
-            raise ValueError(
-                f"width_rule='{self.width_rule}' is for models trained alone, and "
-                f"gate='{self.gate}' learns a width: leave one of them out"
-            )
-        if self.gate is None:
-            limits = ("target_width", "max_parameters", "max_multiply_adds")
-            for name in (*limits, "gate_output", "nested"):
-                if getattr(self, name):
-                    raise ValueError(
-                        f"{name} needs gates, and recipe '{self.recipe}' has none: leave it "
-                        f"out, or take another recipe"
-                    )
-            return self
-        if self.gate != "dam" and not self.learns_width:
-            raise ValueError(
-                f"gate='{self.gate}' learns its width under λ and cannot be sent to one: leave "
-                f"target_width, max_parameters and max_multiply_adds out, or take gate='dam'"
-            )
-        if self.nested and (self.gate != "dam" or self.teacher or not self.learns_width):
-            raise ValueError(
-                "nested=True trains prefixes of one model, to be cut off afterwards: it needs "
-                "gate='dam', teacher=False, and neither target_width nor a budget"
-            )
-        if self.gate_end < self.gate_begin:
-            raise ValueError(
-                f"gate_end={self.gate_end} lies before gate_begin={self.gate_begin}: the width "
-                f"must have time to move"
-            )
-        if self.teacher and self.teacher_rests_from == 0:
-            raise ValueError(
-                f"teacher_end={self.teacher_end:g} lets the teacher rest before its first step: "
-                f"give a later share of the {self.epochs} epochs, or teacher=False"
-            )
-        if self.min_width > self.start_width:
-            raise ValueError(
-                f"min_width={self.min_width} is above start_width={self.start_width}: at most the "
-                f"start width can stay open"
-            )
-        if self.teacher and self.hidden_channels < self.start_width:
-            raise ValueError(
-                f"the teacher's hidden_channels={self.hidden_channels} is narrower than "
-                f"start_width={self.start_width}: a teacher is at least as wide as its student"
-            )
-        self._check_target()
-        presses = self.learns_width and self.penalty_weight > 0
-        needs_spread = self.teacher and presses and not self.learns_embedding
-        if needs_spread and self.dropout + self.feature_dropout == 0:
-            raise ValueError(
-                "dropout=0 and feature_dropout=0 leave the teacher without a spread to measure the "
-                "gated model's distance by, so the width would never shrink: set one of them, or a "
-                "target_width"
-            )
+        require_agreement(self)
         return self
 
-    def _check_embedding(self) -> None:
-        if not self.learns_embedding:
-            if self.lr == 0:
-                raise ValueError(
-                    f"lr=0 leaves the weights random, which {self.objective} makes nothing of: "
-                    f"give a learning rate above 0, or take an objective that learns an embedding"
-                )
-            if self.embedding_channels is not None:
-                raise ValueError(
-                    f"embedding_channels={self.embedding_channels} is for objectives that learn an "
-                    f"embedding, which {self.objective} does not: leave it out"
-                )
-            return
-        for name in ("gate_output", "jk", "feature_dropout"):
-            if getattr(self, name):
-                raise ValueError(
-                    f"{name}={getattr(self, name)} is for node-classification; {self.objective} "
-                    f"learns the embedding that the last convolution writes: leave it out"
-                )
+    def offset_lr(self, steps: int = 1) -> float:
+        """The learning rate of the gates' offsets, which Adam moves by about as much a step.
 
-    def _check_target(self) -> None:
-        if self.target_width is None:
-            return
-        if self.limits:
-            raise ValueError(
-                f"target_width={_numbers(self.target_width)} and "
-                f"{' and '.join(f'max_{kind}' for kind in self.limits)} both decide the widths: "
-                f"give one of them"
-            )
-        if self.num_hidden == 0:
-            raise ValueError(
-                f"target_width={_numbers(self.target_width)} is for hidden layers, and a model "
-                f"with num_layers=1 has none"
-            )
-        if not all(1 <= width <= self.start_width for width in self.target_width):
-            raise ValueError(
-                f"target_width={_numbers(self.target_width)} must lie between 1 and "
-                f"start_width={self.start_width}: channels only close"
-            )
-        if self.learns_embedding and self.target_width[-1] > self.embedding_width:
-            raise ValueError(
-                f"target_width={_numbers(self.target_width)} is above "
-                f"embedding_channels={self.embedding_width} in the last layer: channels only close"
-            )
-        if len(self.target_width) not in (1, self.num_hidden):
-            raise ValueError(
-                f"target_width={_numbers(self.target_width)} must be one number or one for each of "
-                f"the {self.num_hidden} hidden layers"
-            )
-
-    @property
-    def offset_lr(self) -> float:
-        """The learning rate of the gates' offsets, which Adam moves by about as much a step."""
+        Args:
+            steps: those of an epoch.
+        """
         if self.gate_lr is not None:
             return self.gate_lr
-        return REACH / max(1, round((self.gate_end - self.gate_begin) * self.epochs))
+        return REACH / max(1, round((self.gate_end - self.gate_begin) * self.epochs * steps))
 
     def changed(self) -> dict[str, Any]:
         """The settings that depart from the recipe, those that say where and on what apart.
 
         What follows the wide model's settings (`AS_WIDE`) departs where it does not.
         """
-        recipe = Settings.of(self.recipe, objective=self.objective).model_dump(mode="json")
+        about: dict[str, Any] = {"objective": self.objective}
+        if self.reads_images:
+            about |= {"dataset": self.dataset, "model": self.model}
+        recipe = Settings.of(self.recipe, **about).model_dump(mode="json")
         apart = {"recipe", "dataset", "split", "seeds", "device", "threads", "model", "objective"}
         now = self.model_dump(mode="json")
-        if RECIPES[self.recipe].as_wide:
+        if RECIPES[self.recipe].as_wide or self.reads_images:
             recipe |= {own: now[wide] for own, wide in AS_WIDE.items()}
         return {name: now[name] for name in now if name not in apart and now[name] != recipe[name]}
 
@@ -366,7 +309,12 @@ class Settings(BaseModel):
     @property
     def learns_embedding(self) -> bool:
         """Whether the encoder's output is an embedding, which is gated like a hidden layer."""
-        return self.objective != "node-classification"
+        return self.objective not in ("node-classification", IMAGE_OBJECTIVE)
+
+    @property
+    def reads_images(self) -> bool:
+        """Whether the run is about images, not about a graph."""
+        return self.objective == IMAGE_OBJECTIVE
 
     @property
     def teacher_rests_from(self) -> int:
@@ -376,6 +324,8 @@ class Settings(BaseModel):
     @property
     def disturbs_teacher(self) -> bool:
         """Whether dropout reaches anything in the teacher, so that its outputs have a spread."""
+        if self.reads_images:
+            return self.dropout > 0
         has_hidden = self.num_layers > 1 or self.readout is not None
         reaches = self.dropout > 0 and (has_hidden or self.model == "gat")
         return reaches or self.feature_dropout > 0
@@ -396,10 +346,6 @@ class Settings(BaseModel):
         if self.learns_embedding:
             return self.num_layers
         return self.num_layers if self.readout is not None else self.num_layers - 1
-
-
-def _numbers(values: tuple[int, ...]) -> str:
-    return ",".join(map(str, values))
 
 
 def _sentence(error: ValidationError) -> str:

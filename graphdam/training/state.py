@@ -11,16 +11,13 @@ import torch
 from torch import Tensor
 
 from graphdam.errors import TrainingError
-from graphdam.gates import DAMGate, gates_of, parameter_groups
+from graphdam.gates import DAMGate, gates_of
 from graphdam.nn import Encoder
-from graphdam.objectives import Evaluation, Objective, PreparedGraph
+from graphdam.objectives import Evaluation, Prepared
 from graphdam.report import HistoryLine
-from graphdam.training.checkpoint import (
-    Checkpoint,
-    module_tensors,
-    optimiser_tensors,
-    restore_optimiser,
-)
+from graphdam.training.checkpoint import Checkpoint, module_tensors
+from graphdam.training.learner import Learner
+from graphdam.training.model import AnyObjective, Model, gate_repeats
 from graphdam.training.nested import NestedPrefixes
 from graphdam.training.settings import Settings
 from graphdam.training.width import WidthControl
@@ -28,119 +25,20 @@ from graphdam.training.width import WidthControl
 PICTURES = 80
 """About how many epochs of a run keep every gate's values in the history."""
 
-
 LEAST_ERROR = 0.002
 """Below this, differences of validation scores are no reason to keep channels."""
 
-
-@dataclass(frozen=True)
-class Chosen:
-    """The epoch that is kept, what validation scored there and, if that decided, how far the
-    teacher was."""
-
-    epoch: int
-    score: float
-    loss: float
-    distance: float | None = None
-
-    @property
-    def rank(self) -> tuple[float, float]:
-        """The higher, the better."""
-        if self.distance is not None:
-            return -self.distance, 0.0
-        return self.score, -self.loss
+WATCH_EVERY = 40
+"""After so many steps of a long epoch the brake is told how far the student lies away."""
 
 
 @dataclass(frozen=True)
 class Lesson:
-    """What a teacher gives in an epoch: outputs, those under dropout, its validation score."""
+    """What a teacher gives: outputs, those under dropout and, of a look, its validation score."""
 
     outputs: Tensor
     noisy: Tensor
-    val: float
-
-
-class Learner:
-    """An encoder with its optimiser and the parameters of its best epoch.
-
-    Where nothing tells training from evaluation (`is_steady`), a look at the outputs after one step
-    is the forward pass of the next.
-    """
-
-    def __init__(self, encoder: Encoder, settings: Settings, objective: Objective | None) -> None:
-        self.encoder = encoder
-        gated = bool(gates_of(encoder))
-        self.is_steady = not (gated or settings.disturbs_teacher or settings.norm)
-        self.ahead: Tensor | None = None
-        self.weight_decay = settings.gated_weight_decay if gated else settings.weight_decay
-        groups = parameter_groups(
-            encoder,
-            lr=settings.gated_lr if gated else settings.lr,
-            gate_lr=settings.offset_lr,
-            weight_decay=self.weight_decay,
-        )
-        if objective is not None:
-            groups[0]["params"] = [*groups[0]["params"], *objective.parameters()]
-        kind = torch.optim.AdamW if gated and settings.decoupled else torch.optim.Adam
-        self.optimiser = kind(groups, fused=True)
-        self.chosen: Chosen | None = None
-        self.best: dict[str, Tensor] = {}
-
-    def outputs(self, objective: Objective, prepared: PreparedGraph) -> Tensor:
-        """In training mode, with gradient: what a step starts from."""
-        encoder, ahead, self.ahead = self.encoder.train(), self.ahead, None
-        return objective.outputs(encoder, prepared) if ahead is None else ahead
-
-    def quiet_outputs(self, objective: Objective, prepared: PreparedGraph) -> Tensor:
-        """In evaluation mode, without gradient."""
-        with torch.set_grad_enabled(self.is_steady):
-            outputs = objective.outputs(self.encoder.eval(), prepared)
-        self.ahead = outputs if self.is_steady else None
-        return outputs.detach()
-
-    def step(self, loss: Tensor, *, decay: float = 1.0) -> None:
-        """One step down the loss, with this share of the weight decay."""
-        self.optimiser.param_groups[0]["weight_decay"] = decay * self.weight_decay
-        self.optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        self.optimiser.step()
-
-    def consider(self, epoch: int, val: Evaluation, *, distance: float | None = None) -> None:
-        """Keep this epoch's parameters if it is better than those before.
-
-        It is if it scores higher, or as high at a lower loss; where a distance from the teacher is
-        given, if that is smaller.
-        """
-        now = Chosen(epoch, val.score, val.loss, distance)
-        if self.chosen is None or now.rank > self.chosen.rank:
-            self.chosen = now
-            self.best = {
-                name: value.detach().clone() for name, value in self.encoder.state_dict().items()
-            }
-
-    def settle(self) -> Chosen:
-        """Put the best epoch's parameters in place."""
-        assert self.chosen is not None, "the last epoch is always eligible"
-        self.ahead = None
-        self.encoder.load_state_dict(self.best)
-        self.encoder.eval()
-        return self.chosen
-
-    def tensors(self, name: str) -> dict[str, Tensor]:
-        best = {f"{name}/best/{key}": value for key, value in self.best.items()}
-        return {
-            **module_tensors(f"{name}/now", self.encoder),
-            **optimiser_tensors(f"{name}/adam", self.optimiser),
-            **best,
-        }
-
-    def restore(self, name: str, checkpoint: Checkpoint) -> None:
-        self.ahead = None
-        self.encoder.load_state_dict(checkpoint.part(f"{name}/now"))
-        restore_optimiser(self.optimiser, checkpoint.part(f"{name}/adam"))
-        self.best = checkpoint.part(f"{name}/best")
-        chosen = checkpoint.values["chosen"][name]
-        self.chosen = None if chosen is None else Chosen(**chosen)
+    val: float | None = None
 
 
 class TrainingState:
@@ -149,61 +47,70 @@ class TrainingState:
     def __init__(
         self,
         settings: Settings,
-        encoder: Encoder,
-        teacher: Encoder | None,
-        objective: Objective,
-        prepared: PreparedGraph,
+        encoder: Model,
+        teacher: Model | None,
+        objective: AnyObjective,
+        prepared: Prepared,
         seed: int,
     ) -> None:
         self.settings = settings
         self.objective = objective
         self.prepared = prepared
         self.seed = seed
-        self.num_val = objective.num_scored(prepared, "val")
+        self.num_val = objective.num_scored(prepared.looked_at, "val")
         self.epoch = 0
         self.seconds = 0.0
         self.control = WidthControl(settings, encoder, prepared)
-        self.student = Learner(encoder, settings, objective)
+        self.student = Learner(encoder, settings, objective, prepared)
         self.teacher: Learner | None = None
         self.teacher_objective = objective
         if teacher is not None:
             self.teacher_objective = objective.for_teacher(teacher)
             own = None if self.teacher_objective is objective else self.teacher_objective
-            self.teacher = Learner(teacher, settings, own)
+            self.teacher = Learner(teacher, settings, own, prepared)
         self.resting: Lesson | None = None
         self.gates = list(gates_of(encoder).values())
         self.dam_gates = [gate for gate in self.gates if isinstance(gate, DAMGate)]
         self.task_weight = 1.0
         if teacher is not None:
             self.task_weight = settings.task_weight * objective.task_share(prepared)
-        self.prefixes = NestedPrefixes(encoder) if settings.nested else None
-        self.repeats = [group.repeats for group in encoder.channel_groups() if group.gate]
+        self.prefixes = None
+        if settings.nested:
+            assert isinstance(encoder, Encoder)
+            self.prefixes = NestedPrefixes(encoder)
+        self.repeats = gate_repeats(encoder)
 
     def run_epoch(self) -> HistoryLine:
-        """One step of teacher and student, and a look at validation."""
-        epoch, control, objective = self.epoch, self.control, self.objective
-        student = self.student.encoder.train()
-        control.begin_epoch(epoch)
-        objective.begin_epoch()
-        lesson = None if self.teacher is None else self._lesson_of(self.teacher)
-
-        loss = self._nested_loss() if self.prefixes is not None else self._loss(lesson)
-        value = float(loss.detach())
-        penalty_weight = control.penalty_weight(epoch)
-        if penalty_weight != 0:
-            loss = loss + penalty_weight * student.penalty()
-        self._require_finite(value)
-        self.student.step(loss, decay=control.brake.decay)
-        objective.after_step(student)
-        control.end_step(epoch, penalty_weight=penalty_weight)
+        """A step of teacher and student for every batch, and a look at validation."""
+        epoch, whole = self.epoch, self.prepared.is_whole
+        self.control.begin_epoch(epoch)
+        for learner in self._learners().values():
+            learner.begin_epoch(epoch)
+        self.objective.begin_epoch()
+        losses, trained = [], []
+        lesson, penalty_weight = None, 0.0
+        for step, batch in enumerate(self.prepared.batches(), start=1):
+            is_last = step == self.prepared.num_batches
+            is_watched = is_last or step % WATCH_EVERY == 0
+            lesson = None if self.teacher is None else self._teach(self.teacher, batch)
+            penalty_weight = self.control.penalty_weight(epoch)
+            loss, outputs = self._loss(lesson, batch) if self.prefixes is None else self._nested()
+            losses.append(float(loss.detach()))
+            self._step(loss, penalty_weight, is_watched=is_watched)
+            if not whole:
+                trained.append(self.objective.evaluate(outputs.detach(), batch, "train").score)
+                if is_watched and not is_last:
+                    self._watch()
+        if self.teacher is not None and not whole:
+            lesson = self._examine(self.teacher)
         train, val = self._look(lesson)
         self.epoch += 1
         return HistoryLine(
             seed=self.seed,
             epoch=epoch,
-            loss=value,
-            train=train.score,
-            val=val.score,
+            loss=fmean(losses),
+            train=train if whole else fmean(trained),
+            val=val,
             teacher_val=None if lesson is None else lesson.val,
             penalty=penalty_weight,
             widths=self._widths(),
@@ -213,22 +120,33 @@ class TrainingState:
             seconds=0.0,
         )
 
-    def _loss(self, lesson: Lesson | None) -> Tensor:
-        """The task's loss and, beside a teacher, how far its outputs lie away."""
-        objective, student, prepared = self.objective, self.student.encoder, self.prepared
-        outputs = self.student.outputs(objective, prepared)
+    def _step(self, loss: Tensor, penalty_weight: float, *, is_watched: bool) -> None:
+        """One step of the student down its loss and the penalty on its widths."""
+        control, student = self.control, self.student.encoder
+        self._require_finite(float(loss.detach()))
+        if penalty_weight != 0:
+            loss = loss + penalty_weight * student.penalty()
+        self.student.step(loss, decay=control.brake.decay)
+        self.objective.after_step(student)
+        control.end_step(self.epoch, penalty_weight=penalty_weight, is_watched=is_watched)
+
+    def _loss(self, lesson: Lesson | None, batch: Prepared) -> tuple[Tensor, Tensor]:
+        """The task's loss and, beside a teacher, how far its outputs lie away; and the outputs."""
+        objective, student = self.objective, self.student.encoder
+        outputs = self.student.outputs(objective, batch)
         loss = outputs.new_zeros(())
         if self.task_weight > 0:
-            loss = self.task_weight * objective.loss(student, prepared, outputs)
+            loss = self.task_weight * objective.loss(student, batch, outputs)
         if lesson is not None:
             taught = lesson.outputs if self.control.brake.is_teacher_drowned else lesson.noisy
             loss = loss + objective.imitation(outputs, taught)
-        return loss
+        return loss, outputs
 
-    def _nested_loss(self) -> Tensor:
+    def _nested(self) -> tuple[Tensor, Tensor]:
         """The mean of the task's losses of the whole model and of its prefixes."""
         assert self.prefixes is not None
-        return torch.stack([self._loss(None) for _ in self.prefixes]).mean()
+        each = [self._loss(None, self.prepared) for _ in self.prefixes]
+        return torch.stack([loss for loss, _ in each]).mean(), each[0][1]
 
     def _nested_score(self) -> Evaluation:
         """The mean validation score of the whole model and its prefixes, likewise the loss."""
@@ -252,36 +170,77 @@ class TrainingState:
             f"check the features for extreme values."
         )
 
-    def _lesson_of(self, teacher: Learner) -> Lesson:
-        """The teacher's outputs after one more step, or at its best epoch once it rests."""
-        if self.epoch < self.settings.teacher_rests_from:
-            return self._step_teacher(teacher)
+    def _teach(self, teacher: Learner, batch: Prepared) -> Lesson:
+        """The teacher's outputs after one more step, or at its best epoch once it rests.
+
+        Where a batch is not the whole, its outputs before the step will do: they are there.
+        """
+        objective, whole = self.teacher_objective, self.prepared.is_whole
+        if self.epoch >= self.settings.teacher_rests_from:
+            resting = self._rest(teacher)
+            if whole:
+                return resting
+            outputs = teacher.quiet_outputs(objective, batch)
+            return Lesson(outputs, outputs)
+        noisy = teacher.outputs(objective, batch)
+        teacher.step(objective.loss(teacher.encoder, batch, noisy))
+        objective.after_step(teacher.encoder)
+        noisy = noisy.detach()
+        return self._examine(teacher, noisy) if whole else Lesson(noisy, noisy)
+
+    def _rest(self, teacher: Learner) -> Lesson:
+        """What the teacher's best epoch makes of the data."""
         if self.resting is None:
             teacher.settle()
-            outputs = self.teacher_objective.quiet_outputs(teacher.encoder, self.prepared)
-            val = self.teacher_objective.evaluate(outputs, self.prepared, "val")
+            looked_at = self.prepared.looked_at
+            outputs = self.teacher_objective.quiet_outputs(teacher.encoder, looked_at)
+            val = self.teacher_objective.evaluate(outputs, looked_at, "val")
             self.resting = Lesson(outputs, outputs, val.score)
         return self.resting
 
-    def _step_teacher(self, teacher: Learner) -> Lesson:
-        objective, prepared = self.teacher_objective, self.prepared
-        noisy = teacher.outputs(objective, prepared)
-        teacher.step(objective.loss(teacher.encoder, prepared, noisy))
-        objective.after_step(teacher.encoder)
+    def _examine(self, teacher: Learner, noisy: Tensor | None = None) -> Lesson:
+        """What the teacher makes of what is looked at, its best epoch kept."""
+        if self.epoch >= self.settings.teacher_rests_from:
+            return self._rest(teacher)
+        lesson, val = self._lesson_on(teacher, self.prepared.looked_at, noisy)
+        teacher.consider(self.epoch, val)
+        return lesson
+
+    def _lesson_on(
+        self, teacher: Learner, prepared: Prepared, noisy: Tensor | None = None
+    ) -> tuple[Lesson, Evaluation]:
+        """What the teacher makes of some data, its outputs under dropout made unless given."""
+        objective = self.teacher_objective
+        if noisy is None and self.settings.disturbs_teacher:
+            with torch.no_grad():
+                noisy = objective.outputs(teacher.encoder.train(), prepared)
         quiet = teacher.quiet_outputs(objective, prepared)
         self._require_finite(float(quiet.sum()))
         val = objective.evaluate(quiet, prepared, "val")
-        teacher.consider(self.epoch, val)
-        return Lesson(quiet, noisy.detach(), val.score)
+        return Lesson(quiet, quiet if noisy is None else noisy, val.score), val
 
     @torch.no_grad()
-    def _look(self, lesson: Lesson | None) -> tuple[Evaluation, Evaluation]:
+    def _watch(self) -> None:
+        """Tell the brake how things stand within an epoch."""
+        if self.teacher is None:
+            return
+        objective, watched = self.objective, self.prepared.watched
+        lesson, _ = self._lesson_on(self.teacher, watched)
+        outputs = self.student.quiet_outputs(objective, watched)
+        val = objective.evaluate(outputs, watched, "val")
+        gap = float(objective.disagreement(outputs, lesson.outputs))
+        self._tell_brake(lesson, gap, val.score)
+
+    @torch.no_grad()
+    def _look(self, lesson: Lesson | None) -> tuple[float, float]:
         """Scores without dropout; the brake is told how far student and teacher lie apart."""
-        objective, prepared = self.objective, self.prepared
-        outputs = self.student.quiet_outputs(objective, prepared)
+        objective, looked_at = self.objective, self.prepared.looked_at
+        outputs = self.student.quiet_outputs(objective, looked_at)
         self._require_finite(float(outputs.sum()))
-        val = objective.evaluate(outputs, prepared, "val")
-        train = objective.evaluate(outputs, prepared, "train")
+        val = objective.evaluate(outputs, looked_at, "val")
+        train = val
+        if self.prepared.is_whole:
+            train = objective.evaluate(outputs, looked_at, "train")
         gap = None if lesson is None else float(objective.disagreement(outputs, lesson.outputs))
         if self._is_eligible():
             score = val if self.prefixes is None else self._nested_score()
@@ -289,21 +248,26 @@ class TrainingState:
             self.student.consider(self.epoch, score, distance=distance)
         if lesson is not None:
             assert gap is not None
-            taught = lesson.outputs
-            constant = objective.uninformed(taught)
-            spread = None
-            if self.settings.disturbs_teacher:
-                spread = float(objective.disagreement(lesson.noisy, taught))
-            shortfall = 0.0
-            if objective.evaluates_as_scored:
-                shortfall = (lesson.val - val.score) / self._error_of(lesson.val)
-            self.control.brake.observe(
-                gap_of_student=gap,
-                gap_of_teacher=spread,
-                information=float(objective.disagreement(constant, taught)),
-                shortfall=shortfall,
-            )
-        return train, val
+            self._tell_brake(lesson, gap, val.score)
+        return train.score, val.score
+
+    def _tell_brake(self, lesson: Lesson, gap: float, val: float) -> None:
+        """How far the student lies from its teacher, its score too, on what both have seen."""
+        objective, taught = self.objective, lesson.outputs
+        constant = objective.uninformed(taught)
+        spread = None
+        if self.settings.disturbs_teacher:
+            spread = float(objective.disagreement(lesson.noisy, taught))
+        shortfall = 0.0
+        if objective.evaluates_as_scored:
+            assert lesson.val is not None
+            shortfall = (lesson.val - val) / self._error_of(lesson.val)
+        self.control.brake.observe(
+            gap_of_student=gap,
+            gap_of_teacher=spread,
+            information=float(objective.disagreement(constant, taught)),
+            shortfall=shortfall,
+        )
 
     def _is_eligible(self) -> bool:
         """Whether this epoch may be the one that is kept."""
@@ -343,11 +307,11 @@ class TrainingState:
         if self.objective.evaluates_as_scored:
             assert learner.chosen is not None
             return learner.chosen.score
-        scores = self.objective.score(learner.encoder, self.prepared, "val")
+        scores = self.objective.score(learner.encoder, self.prepared.looked_at, "val")
         return scores[self.objective.metric]
 
     def _error_of(self, score: float) -> float:
-        """The standard error of a share of as many items as validation has."""
+        """The standard error of a share of as many items as a look at validation has."""
         return max(LEAST_ERROR, math.sqrt(score * (1 - score) / self.num_val))
 
     def checkpoint(self) -> Checkpoint:
@@ -404,7 +368,7 @@ class TrainingState:
             learners["teacher"] = self.teacher
         return learners
 
-    def _objectives(self) -> dict[str, Objective]:
+    def _objectives(self) -> dict[str, AnyObjective]:
         """One where teacher and student share it: a file holds every tensor once."""
         objectives = {"objective": self.objective}
         if self.teacher_objective is not self.objective:

@@ -1,4 +1,4 @@
-"""The loop: a gated encoder beside its teacher, or any encoder alone."""
+"""The loop: a gated model beside its teacher, or any model alone."""
 
 from __future__ import annotations
 
@@ -7,27 +7,32 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Generic
 
 import torch
+from typing_extensions import TypeVar
 
-from graphdam.data import Graph
+from graphdam.data import Graph, Images
 from graphdam.gates import gates_of
 from graphdam.nn import Encoder
-from graphdam.objectives import Objective, prepare_graph
 from graphdam.report import HistoryLine
-from graphdam.training.build import build_objective, build_wide
 from graphdam.training.checkpoint import read_checkpoint, write_checkpoint
+from graphdam.training.learner import Chosen
 from graphdam.training.memory import memory_kept
+from graphdam.training.model import AnyObjective, Model
 from graphdam.training.settings import Settings
-from graphdam.training.state import Chosen, TrainingState
+from graphdam.training.state import TrainingState
+from graphdam.training.task_of import task_of
+
+M = TypeVar("M", bound=Model, default=Encoder)
 
 
 @dataclass(frozen=True)
-class Fit:
+class Fit(Generic[M]):
     """A finished training run.
 
     Attributes:
-        encoder: the given encoder with the parameters of its chosen epoch, in evaluation mode; the
+        encoder: the given model with the parameters of its chosen epoch, in evaluation mode; the
             teacher where the width was learnt and validation puts the given one clearly below it
             (`Settings.fallback_margin`).
         teacher: likewise, or None.
@@ -37,8 +42,8 @@ class Fit:
         notes: what a reader of the result should know.
     """
 
-    encoder: Encoder
-    teacher: Encoder | None
+    encoder: M
+    teacher: M | None
     chosen: Chosen
     teacher_chosen: Chosen | None
     seconds: float
@@ -46,7 +51,7 @@ class Fit:
 
 
 class Trainer:
-    """Trains encoders under one set of settings.
+    """Trains encoders of graphs, or models of images, under one set of settings.
 
     Args:
         settings: see `Settings`.
@@ -74,14 +79,14 @@ class Trainer:
 
     def fit(
         self,
-        encoder: Encoder,
-        graph: Graph,
-        objective: Objective | None = None,
+        encoder: M,
+        data: Graph | Images,
+        objective: AnyObjective | None = None,
         *,
-        teacher: Encoder | None = None,
+        teacher: M | None = None,
         seed: int = 0,
         checkpoint: Path | None = None,
-    ) -> Fit:
+    ) -> Fit[M]:
         """Train in place and return the encoder at its best validation epoch.
 
         Everything random is drawn from `seed`; the caller's generator is left as it was. With a
@@ -90,25 +95,23 @@ class Trainer:
 
         Args:
             encoder: gated or not.
-            graph: on the encoder's device.
+            data: the graph, or the images, on the encoder's device.
             objective: that of the settings if None.
-            teacher: a wide encoder; if None, the settings decide whether one is made.
+            teacher: a wide model; if None, the settings decide whether one is made.
             seed: of dropout, and of the teacher's weights where it is made here.
             checkpoint: file to keep the state in.
 
         Raises:
             TrainingError: a loss that is not finite, or a checkpoint of another run.
         """
-        settings = self.settings
+        settings, task = self.settings, task_of(self.settings, data)
         device = next(encoder.parameters()).device
         with seeded(seed, device), memory_kept():
             if objective is None:
-                objective = build_objective(settings, graph, encoder, seed=seed)
+                objective = task.build_objective(encoder, seed=seed)
             if teacher is None and settings.teacher and gates_of(encoder):
-                teacher = build_wide(settings, graph).to(device)
-            scale = self._feature_scale(graph)
-            scaled = graph if scale == 1 else graph.with_scaled_features(scale)
-            prepared = prepare_graph(encoder, objective.training_graph(scaled))
+                teacher = task.build_wide().to(device)
+            prepared = task.prepare_training(encoder, objective)
             state = TrainingState(settings, encoder, teacher, objective, prepared, seed)
             if checkpoint is not None and checkpoint.exists():
                 state.restore(read_checkpoint(checkpoint))
@@ -116,14 +119,13 @@ class Trainer:
         chosen = state.student.settle()
         teacher_chosen = None if state.teacher is None else state.teacher.settle()
         falls_short = state.falls_short()
-        if scale != 1:
-            for each in (encoder, teacher):
-                if each is not None:
-                    each.scale_inputs(scale)
+        for each in (encoder, teacher):
+            if each is not None:
+                task.hand_back(each)
         fit = Fit(encoder, teacher, chosen, teacher_chosen, state.seconds, state.control.notes())
         return self._fall_back(fit) if falls_short else fit
 
-    def _fall_back(self, fit: Fit) -> Fit:
+    def _fall_back(self, fit: Fit[M]) -> Fit[M]:
         """The teacher in place of a student that lies clearly below it, where that is allowed."""
         short = "validation puts the gated model clearly below the wide one"
         if not self.settings.learns_width:
@@ -132,14 +134,6 @@ class Trainer:
         assert fit.teacher_chosen is not None
         note = f"{short}, which is therefore what you have (fallback_margin decides)"
         return replace(fit, encoder=fit.teacher, chosen=fit.teacher_chosen, notes=[note])
-
-    def _feature_scale(self, graph: Graph) -> float:
-        """What features are multiplied by in training, so that an L2 penalty is not against them.
-
-        Weights that read short features must be large, and the penalty keeps them small.
-        """
-        norm = graph.feature_norm
-        return max(1.0, self.settings.least_feature_norm / norm) if norm > 0 else 1.0
 
     def _loop(self, state: TrainingState, checkpoint: Path | None) -> None:
         earlier, begin = state.seconds, time.perf_counter()

@@ -7,9 +7,10 @@ from typing import Any
 from graphdam.errors import SettingsError
 from graphdam.gates import DAMGate, GeometricSchedule, PenaltySchedule, WidthSchedule, gates_of
 from graphdam.nn import Encoder
-from graphdam.objectives import PreparedGraph
+from graphdam.objectives import Prepared, PreparedGraph
 from graphdam.training.brake import Brake, smoothed
 from graphdam.training.budget import Budget
+from graphdam.training.model import Model, gate_repeats
 from graphdam.training.settings import Settings
 
 
@@ -26,7 +27,7 @@ class WidthControl:
     that stay end near 1: a soft gate would leave a narrow layer attenuated.
     """
 
-    def __init__(self, settings: Settings, encoder: Encoder, prepared: PreparedGraph) -> None:
+    def __init__(self, settings: Settings, encoder: Model, prepared: Prepared) -> None:
         self.settings = settings
         every = list(gates_of(encoder).values())
         self.gates = [gate for gate in every if isinstance(gate, DAMGate)]
@@ -46,6 +47,8 @@ class WidthControl:
         )
         self.budget: Budget | None = None
         if settings.limits and self.gates:
+            assert isinstance(encoder, Encoder)
+            assert isinstance(prepared, PreparedGraph)
             self.budget = Budget(
                 settings.limits, encoder, prepared, min(begin, last), min(end, last)
             )
@@ -89,12 +92,14 @@ class WidthControl:
             return 0.0
         return self.penalty.weight_at(epoch) * self.brake.pressure
 
-    def end_step(self, epoch: int, *, penalty_weight: float) -> None:
+    def end_step(self, epoch: int, *, penalty_weight: float, is_watched: bool = True) -> None:
         """Keep the offsets where they matter and within the budget.
 
         Args:
             epoch: whose step it was.
             penalty_weight: the λ that its loss had.
+            is_watched: whether the brake is told after it, and may turn: the offsets are averaged
+                from turn to turn.
         """
         for gate in self.gates:  # a gate must not wander off while nothing closes
             highest = max(gate.initial_offset, gate.offset_of(gate.num_channels))
@@ -102,10 +107,11 @@ class WidthControl:
         if self.budget is not None:
             self.budget.weigh(penalty_weight)
             self.budget.enforce(epoch)
-        self.mean_offsets = [
-            smoothed(mean, float(gate.offset.detach()))
-            for mean, gate in zip(self.mean_offsets, self.gates, strict=True)
-        ]
+        if is_watched:
+            self.mean_offsets = [
+                smoothed(mean, float(gate.offset.detach()))
+                for mean, gate in zip(self.mean_offsets, self.gates, strict=True)
+            ]
 
     def notes(self) -> list[str]:
         """What a reader of the result should know about the widths."""
@@ -138,26 +144,34 @@ class WidthControl:
         self.mean_offsets = values["mean_offsets"]
 
 
-def _targets(settings: Settings, encoder: Encoder, begin: int, end: int) -> list[WidthSchedule]:
+def _targets(settings: Settings, encoder: Model, begin: int, end: int) -> list[WidthSchedule]:
     """One schedule a gate, where a target is set."""
     if settings.target_width is None:
         return []
-    groups = [group for group in encoder.channel_groups() if group.gate is not None]
+    repeats, gates = gate_repeats(encoder), list(gates_of(encoder).values())
     wanted = settings.target_width
     if len(wanted) == 1 or len(set(wanted)) == 1:
-        wanted = wanted[:1] * len(groups)
-    if len(wanted) != len(groups):
+        wanted = wanted[:1] * len(gates)
+    if len(wanted) != len(gates):
+        about = "" if settings.reads_images else " (jk='max' and 'lstm' share one among all layers)"
         raise SettingsError(
             f"target_width={','.join(map(str, wanted))} names {len(wanted)} widths, but the "
-            f"encoder has {len(groups)} gates (jk='max' and 'lstm' share one among all layers)."
+            f"{settings.model if settings.reads_images else 'encoder'} has {len(gates)} "
+            f"gates{about}."
         )
-    for width, group in zip(wanted, groups, strict=True):
-        if width % group.repeats:
+    for width, gate, times in zip(wanted, gates, repeats, strict=True):
+        if width % times:
             raise SettingsError(
-                f"target_width={width} must be a multiple of the {group.repeats} attention heads, "
+                f"target_width={width} must be a multiple of the {times} attention heads, "
                 f"which keep the same channels."
             )
+        if width // times > gate.num_channels:
+            widths = ", ".join(str(each.num_channels) for each in gates)
+            raise SettingsError(
+                f"target_width={width} is above the {gate.num_channels} channels of a layer: "
+                f"channels only close; the widths to begin with are {widths}."
+            )
     return [
-        WidthSchedule(width // group.repeats, begin, end)
-        for width, group in zip(wanted, groups, strict=True)
+        WidthSchedule(width // times, begin, end)
+        for width, times in zip(wanted, repeats, strict=True)
     ]

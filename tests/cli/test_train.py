@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from graphdam.data.registry import DATASETS
+from graphdam.data import DATASETS, IMAGE_SETS
 from graphdam.report import read_record
 from graphdam.training import Settings
 from graphdam.training.run_folder import RunFolder
@@ -123,7 +123,7 @@ def test_notes_are_printed(graphdam: Graphdam, quick: list[str]) -> None:
 def test_an_unknown_data_set_lists_the_known_ones(graphdam: Graphdam, tmp_path: Path) -> None:
     result = graphdam("train", "--dataset", "coral", "--out", "run", "-q")
     assert result.code == 1
-    known = ", ".join(sorted(DATASETS))
+    known = ", ".join(sorted([*DATASETS, *IMAGE_SETS]))
     assert result.sentence.startswith(
         f"Unknown data set 'coral': did you mean 'cora'? Known: {known}."
     )
@@ -133,7 +133,11 @@ def test_an_unknown_data_set_lists_the_known_ones(graphdam: Graphdam, tmp_path: 
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (["--model", "gnc"], "Setting model='gnc': input should be 'gcn', 'graphsage' or 'gat'."),
+        (
+            ["--model", "gnc"],
+            "Setting model='gnc': input should be 'gcn', 'graphsage', 'gat', 'mlp', 'lenet5', "
+            "'vgg16' or 'preresnet'.",
+        ),
         (
             ["--recipe", "papre"],
             "Unknown recipe 'papre': did you mean 'paper'? Known: default, l0, l1, minge, nested, "
@@ -142,7 +146,7 @@ def test_an_unknown_data_set_lists_the_known_ones(graphdam: Graphdam, tmp_path: 
         (
             ["--objective", "dig"],
             "Unknown objective 'dig': did you mean 'dgi'? Known: bgrl, dgi, gae, grace, "
-            "node-classification, vgae.",
+            "image-classification, node-classification, vgae.",
         ),
         (
             ["--split", "publc"],

@@ -12,7 +12,7 @@ import torch
 from sklearn.metrics import accuracy_score
 
 from graphdam import pipeline
-from graphdam.data import Graph, load_graph
+from graphdam.data import Graph, Images, load_graph
 from graphdam.errors import GraphDamError, InexactError, RunFolderError, SettingsError
 from graphdam.nn import GCN, Encoder
 from graphdam.pipeline import Observer, SeedResult, run
@@ -184,8 +184,8 @@ def test_the_selection_names_an_epoch_that_exists(quick: MakeSettings, tmp_path:
 def test_observers_hear_of_everything_in_order(quick: MakeSettings, tmp_path: Path) -> None:
     heard: list[object] = []
 
-    def on_graph(graph: Graph, device: torch.device, threads: int) -> None:
-        heard.append((graph.name, str(device), threads))
+    def on_data(data: Graph | Images, device: torch.device, threads: int) -> None:
+        heard.append((data.name, str(device), threads))
 
     def on_epoch(line: HistoryLine) -> None:
         heard.append((line.seed, line.epoch))
@@ -196,7 +196,7 @@ def test_observers_hear_of_everything_in_order(quick: MakeSettings, tmp_path: Pa
     run(
         quick(epochs=2, seeds=(4, 3)),
         tmp_path / "run",
-        observer=Observer(graph=on_graph, epoch=on_epoch, seed=on_seed),
+        observer=Observer(data=on_data, epoch=on_epoch, seed=on_seed),
     )
     assert heard == [("karate", "cpu", 1), (4, 0), (4, 1), 4, (3, 0), (3, 1), 3]
 

@@ -21,7 +21,6 @@ from graphdam.objectives import (
     Grace,
     LinkReconstruction,
     NodeClassification,
-    Objective,
     PreparedGraph,
     prepare_graph,
 )
@@ -36,7 +35,9 @@ from graphdam.training import (
     seeded,
 )
 from graphdam.training.checkpoint import read_checkpoint
-from graphdam.training.state import Learner, TrainingState
+from graphdam.training.learner import Learner
+from graphdam.training.model import AnyObjective
+from graphdam.training.state import TrainingState
 
 MakeSettings = Callable[..., Settings]
 LEARNT = ["dgi", "grace", "bgrl", "gae", "vgae"]
@@ -201,10 +202,11 @@ def test_a_look_that_serves_the_next_step_changes_nothing(
     found, lines = fit(settings, sbm)
     took: list[bool] = []
 
-    def afresh(self: Learner, objective: Objective, prepared: PreparedGraph) -> Tensor:
+    def afresh(self: Learner, objective: AnyObjective, prepared: PreparedGraph) -> Tensor:
         took.append(self.ahead is not None)
         self.ahead = None
-        return objective.outputs(self.encoder.train(), prepared)
+        outputs: Tensor = objective.outputs(self.encoder.train(), prepared)
+        return outputs
 
     monkeypatch.setattr(Learner, "outputs", afresh)
     again, others = fit(settings, sbm)
@@ -330,7 +332,7 @@ def test_links_are_held_out_by_the_seed(sbm: Graph) -> None:
         (
             {"objective": "dgii"},
             "Unknown objective 'dgii': did you mean 'dgi'? Known: bgrl, dgi, gae, grace, "
-            "node-classification, vgae.",
+            "image-classification, node-classification, vgae.",
         ),
         (
             {"objective": "dgi", "jk": "cat"},

@@ -129,7 +129,11 @@ def test_an_unknown_setting_suggests_the_near_one_and_lists_all() -> None:
             {"max_parameters": 0},
             "Setting max_parameters=0: input should be greater than or equal to 1.",
         ),
-        ({"model": "gcnn"}, "Setting model='gcnn': input should be 'gcn', 'graphsage' or 'gat'."),
+        (
+            {"model": "gcnn"},
+            "Setting model='gcnn': input should be 'gcn', 'graphsage', 'gat', 'mlp', 'lenet5', "
+            "'vgg16' or 'preresnet'.",
+        ),
         ({"epochs": 0}, "Setting epochs=0: input should be greater than or equal to 1."),
         ({"lr": -0.1}, "Setting lr=-0.1: input should be greater than or equal to 0."),
         ({"dropout": 1.0}, "Setting dropout=1.0: input should be less than 1."),

@@ -23,7 +23,8 @@ from graphdam.training import (
     build_wide,
     seeded,
 )
-from graphdam.training.state import Chosen, TrainingState
+from graphdam.training.learner import Chosen
+from graphdam.training.state import TrainingState
 
 MakeSettings = Callable[..., Settings]
 

@@ -1,0 +1,26 @@
+"""How far two models' classes lie apart, whatever it is that they classify."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def divergence(outputs: Tensor, taught: Tensor) -> Tensor:
+    r"""The mean of :math:`\mathrm{KL}(\mathrm{softmax}(t_i) \,\Vert\, \mathrm{softmax}(z_i))`.
+
+    As in `"Distilling the Knowledge in a Neural Network" <https://arxiv.org/abs/1503.02531>`_ at
+    temperature 1.
+
+    Args:
+        outputs: z [N, C], before the softmax.
+        taught: t [N, C], likewise.
+    """
+    return F.kl_div(
+        outputs.log_softmax(-1), taught.log_softmax(-1), reduction="batchmean", log_target=True
+    )
+
+
+def same_for_all(taught: Tensor) -> Tensor:
+    """The mean of the predictions, as outputs [N, C]: the nearest of those equal in all rows."""
+    return taught.softmax(-1).mean(0, keepdim=True).log().expand_as(taught)

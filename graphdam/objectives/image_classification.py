@@ -1,0 +1,45 @@
+"""Classification of images."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from graphdam.data.graph import SplitName
+from graphdam.evaluation.scores import accuracy
+from graphdam.nn import ImageModel
+from graphdam.objectives.classes import divergence, same_for_all
+from graphdam.objectives.objective import Evaluation, Objective
+from graphdam.objectives.prepared_images import PreparedImages
+
+
+class ImageClassification(Objective[ImageModel, PreparedImages]):
+    r"""Cross-entropy of a step's images; the student imitates its teacher on the same images.
+
+    .. math::
+        L = -\frac{1}{B} \sum_i \log \mathrm{softmax}(z_i)_{y_i}, \qquad
+        \frac{1}{B} \sum_i \mathrm{KL}(\mathrm{softmax}(t_i) \,\Vert\, \mathrm{softmax}(z_i))
+
+    with the student's outputs z, its teacher's t and B images a step.
+    """
+
+    metric = "accuracy"
+
+    def outputs(self, encoder: ImageModel, prepared: PreparedImages) -> Tensor:
+        return torch.cat([encoder(x) for x in prepared.inputs()])
+
+    def loss(self, encoder: ImageModel, prepared: PreparedImages, outputs: Tensor) -> Tensor:
+        del encoder
+        return F.cross_entropy(prepared.rows(outputs, "train"), prepared.labels("train"))
+
+    def imitation(self, outputs: Tensor, taught: Tensor) -> Tensor:
+        return divergence(outputs, taught)
+
+    def uninformed(self, taught: Tensor) -> Tensor:
+        return same_for_all(taught)
+
+    @torch.no_grad()
+    def evaluate(self, outputs: Tensor, prepared: PreparedImages, split: SplitName) -> Evaluation:
+        rows, y = prepared.rows(outputs, split), prepared.labels(split)
+        return Evaluation(accuracy(rows, y), float(F.cross_entropy(rows, y)))

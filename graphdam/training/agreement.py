@@ -1,0 +1,204 @@
+"""Which settings contradict each other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from graphdam.data import IMAGE_SETS, is_image_set
+from graphdam.training.image_recipes import GRAPHS_ONLY, IMAGE_MODELS, IMAGES_ONLY, WITH_DROPOUT
+
+if TYPE_CHECKING:
+    from graphdam.training.settings import Settings
+
+
+def require_agreement(settings: Settings) -> None:
+    """Refuse settings that cannot all be meant.
+
+    Raises:
+        ValueError: what contradicts what, and which of them to leave out.
+    """
+    _require_one_kind(settings)
+    _require_embedding(settings)
+    _require_gates(settings)
+    if settings.gate is not None and settings.reads_images:
+        _require_open_layers(settings)
+    elif settings.gate is not None:
+        _require_widths(settings)
+        _require_target(settings)
+        _require_spread(settings)
+
+
+def numbers(values: tuple[int, ...]) -> str:
+    """As `--target-width` takes them."""
+    return ",".join(map(str, values))
+
+
+def _require_one_kind(settings: Settings) -> None:
+    """Data, model, objective and all else are about graphs, or all about images."""
+    dataset, model, objective = settings.dataset, settings.model, settings.objective
+    is_images, reads_images = is_image_set(dataset), model in IMAGE_MODELS
+    if reads_images and not is_images:
+        raise ValueError(
+            f"model='{model}' reads images, and dataset='{dataset}' is no set of images: take one "
+            f"of {', '.join(IMAGE_SETS)}, or a model of graphs (gcn, graphsage, gat)"
+        )
+    if is_images and not reads_images:
+        raise ValueError(
+            f"model='{model}' reads graphs, and dataset='{dataset}' is a set of images: take one "
+            f"of {', '.join(IMAGE_MODELS)}, or a graph"
+        )
+    if is_images != settings.reads_images:
+        raise ValueError(
+            f"objective='{objective}' is not for {'images' if is_images else 'graphs'}, and "
+            f"dataset='{dataset}' is {'a set of them' if is_images else 'one'}: leave it out"
+        )
+    for name, unused in (GRAPHS_ONLY if is_images else IMAGES_ONLY).items():
+        if getattr(settings, name) != unused:
+            raise ValueError(
+                f"{name}={_told(getattr(settings, name))} is for "
+                f"{'graphs' if is_images else 'images'}, and dataset='{dataset}' is "
+                f"{'a set of images' if is_images else 'a graph'}: leave it out"
+            )
+    if is_images and model not in WITH_DROPOUT and settings.dropout + settings.gated_dropout > 0:
+        raise ValueError(
+            f"dropout={max(settings.dropout, settings.gated_dropout):g} is for "
+            f"{', '.join(WITH_DROPOUT)}, and {model} has none: leave it out"
+        )
+    if not is_images and settings.min_width == 0:
+        raise ValueError(
+            "min_width=0 is for branches beside a residual path, which models of graphs have not: "
+            "the smallest is 1"
+        )
+
+
+def _told(value: Any) -> str:
+    return numbers(value) if isinstance(value, tuple) else str(value)
+
+
+def _require_gates(settings: Settings) -> None:
+    """What needs gates has them, and they have time to move."""
+    if settings.gate is not None and settings.width_rule is not None:
+        raise ValueError(
+            f"width_rule='{settings.width_rule}' is for models trained alone, and "
+            f"gate='{settings.gate}' learns a width: leave one of them out"
+        )
+    if settings.gate is None:
+        limits = ("target_width", "max_parameters", "max_multiply_adds")
+        for name in (*limits, "gate_output", "nested"):
+            if getattr(settings, name):
+                raise ValueError(
+                    f"{name} needs gates, and recipe '{settings.recipe}' has none: leave it "
+                    f"out, or take another recipe"
+                )
+        return
+    if settings.gate != "dam" and not settings.learns_width:
+        raise ValueError(
+            f"gate='{settings.gate}' learns its width under λ and cannot be sent to one: leave "
+            f"target_width, max_parameters and max_multiply_adds out, or take gate='dam'"
+        )
+    is_plain = settings.gate == "dam" and not settings.teacher and settings.learns_width
+    if settings.nested and not is_plain:
+        raise ValueError(
+            "nested=True trains prefixes of one model, to be cut off afterwards: it needs "
+            "gate='dam', teacher=False, and neither target_width nor a budget"
+        )
+    if settings.gate_end < settings.gate_begin:
+        raise ValueError(
+            f"gate_end={settings.gate_end} lies before gate_begin={settings.gate_begin}: the width "
+            f"must have time to move"
+        )
+    if settings.teacher and settings.teacher_rests_from == 0:
+        raise ValueError(
+            f"teacher_end={settings.teacher_end:g} lets the teacher rest before its first step: "
+            f"give a later share of the {settings.epochs} epochs, or teacher=False"
+        )
+
+
+def _require_open_layers(settings: Settings) -> None:
+    """A target leaves every layer of a model of images something to read."""
+    if settings.target_width is not None and min(settings.target_width) < 1:
+        raise ValueError(
+            f"target_width={numbers(settings.target_width)} leaves a layer without channels: the "
+            f"smallest is 1"
+        )
+
+
+def _require_widths(settings: Settings) -> None:
+    """The widths at the start hold those at the end."""
+    if settings.min_width > settings.start_width:
+        raise ValueError(
+            f"min_width={settings.min_width} is above start_width={settings.start_width}: at most "
+            f"the start width can stay open"
+        )
+    if settings.teacher and settings.hidden_channels < settings.start_width:
+        raise ValueError(
+            f"the teacher's hidden_channels={settings.hidden_channels} is narrower than "
+            f"start_width={settings.start_width}: a teacher is at least as wide as its student"
+        )
+
+
+def _require_spread(settings: Settings) -> None:
+    """The brake on a graph's widths has something to measure by."""
+    presses = settings.learns_width and settings.penalty_weight > 0
+    needs_spread = settings.teacher and presses and not settings.learns_embedding
+    if needs_spread and settings.dropout + settings.feature_dropout == 0:
+        raise ValueError(
+            "dropout=0 and feature_dropout=0 leave the teacher without a spread to measure the "
+            "gated model's distance by, so the width would never shrink: set one of them, or a "
+            "target_width"
+        )
+
+
+def _require_embedding(settings: Settings) -> None:
+    """What an embedding needs is there, and nothing that it has no use for."""
+    if not settings.learns_embedding:
+        if settings.lr == 0:
+            raise ValueError(
+                f"lr=0 leaves the weights random, which {settings.objective} makes nothing of: "
+                f"give a learning rate above 0, or take an objective that learns an embedding"
+            )
+        if settings.embedding_channels is not None:
+            raise ValueError(
+                f"embedding_channels={settings.embedding_channels} is for objectives that learn an "
+                f"embedding, which {settings.objective} does not: leave it out"
+            )
+        return
+    for name in ("gate_output", "jk", "feature_dropout"):
+        given, objective = getattr(settings, name), settings.objective
+        if given:
+            raise ValueError(
+                f"{name}={given} is for node-classification; {objective} learns the embedding that "
+                f"the last convolution writes: leave it out"
+            )
+
+
+def _require_target(settings: Settings) -> None:
+    """A target names widths that the layers can end at."""
+    if settings.target_width is None:
+        return
+    if settings.limits:
+        raise ValueError(
+            f"target_width={numbers(settings.target_width)} and "
+            f"{' and '.join(f'max_{kind}' for kind in settings.limits)} both decide the widths: "
+            f"give one of them"
+        )
+    if settings.num_hidden == 0:
+        raise ValueError(
+            f"target_width={numbers(settings.target_width)} is for hidden layers, and a model "
+            f"with num_layers=1 has none"
+        )
+    if not all(1 <= width <= settings.start_width for width in settings.target_width):
+        raise ValueError(
+            f"target_width={numbers(settings.target_width)} must lie between 1 and "
+            f"start_width={settings.start_width}: channels only close"
+        )
+    if settings.learns_embedding and settings.target_width[-1] > settings.embedding_width:
+        raise ValueError(
+            f"target_width={numbers(settings.target_width)} is above "
+            f"embedding_channels={settings.embedding_width} in the last layer: channels only close"
+        )
+    if len(settings.target_width) not in (1, settings.num_hidden):
+        raise ValueError(
+            f"target_width={numbers(settings.target_width)} must be one number or one for each of "
+            f"the {settings.num_hidden} hidden layers"
+        )

@@ -1,0 +1,101 @@
+"""A run on a graph: encoders that read the whole of it in every step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from graphdam.compaction import deviation
+from graphdam.data import Graph
+from graphdam.nn import Encoder
+from graphdam.objectives import (
+    Objective,
+    PrefixScore,
+    PreparedGraph,
+    prepare_graph,
+    score_prefixes,
+)
+from graphdam.training.build import build_gated, build_objective, build_wide
+from graphdam.training.settings import Settings
+from graphdam.training.task import Task
+
+
+@dataclass(frozen=True)
+class GraphTask(Task[Encoder, PreparedGraph]):
+    """See `Task`."""
+
+    settings: Settings
+    graph: Graph
+
+    @property
+    def data(self) -> Graph:
+        return self.graph
+
+    @property
+    def name(self) -> str:
+        return self.graph.name
+
+    @property
+    def split_name(self) -> str:
+        return self.graph.split_name
+
+    def to(self, device: torch.device) -> GraphTask:
+        return replace(self, graph=self.graph.to(device))
+
+    def at_split(self, seed: int) -> GraphTask:
+        return replace(self, graph=self.graph.at_split(seed))
+
+    def build_wide(self) -> Encoder:
+        return build_wide(self.settings, self.graph)
+
+    def build_gated(self) -> Encoder:
+        return build_gated(self.settings, self.graph)
+
+    def build_objective(self, model: Encoder, *, seed: int) -> Objective:
+        return build_objective(self.settings, self.graph, model, seed=seed)
+
+    def prepare(self, model: Encoder, objective: Objective) -> PreparedGraph:
+        return prepare_graph(model, objective.training_graph(self.graph))
+
+    def prepare_training(self, model: Encoder, objective: Objective) -> PreparedGraph:
+        scale = self._feature_scale
+        graph = self.graph if scale == 1 else self.graph.with_scaled_features(scale)
+        return prepare_graph(model, objective.training_graph(graph))
+
+    def hand_back(self, model: Encoder) -> None:
+        if self._feature_scale != 1:
+            model.scale_inputs(self._feature_scale)
+
+    @property
+    def _feature_scale(self) -> float:
+        """What features are multiplied by in training, so that an L2 penalty is not against them.
+
+        Weights that read short features must be large, and the penalty keeps them small.
+        """
+        norm = self.graph.feature_norm
+        return max(1.0, self.settings.least_feature_norm / norm) if norm > 0 else 1.0
+
+    def deviation(self, model: Encoder, compact: Encoder, prepared: PreparedGraph) -> float:
+        inputs = (prepared.x, prepared.adjacency)
+        return deviation(model, compact, *inputs, keep=model.open_outputs, relative=True)
+
+    def multiply_adds(self, model: Encoder, prepared: PreparedGraph) -> int:
+        return model.multiply_adds(prepared.x, prepared.adjacency)
+
+    def prefixes(
+        self, compact: Encoder, objective: Objective, prepared: PreparedGraph
+    ) -> list[PrefixScore]:
+        return score_prefixes(compact, objective, prepared)
+
+    def inference(self, model: Encoder) -> Callable[[], Any]:
+        prepared = prepare_graph(model, self.graph)
+        return lambda: model(prepared.x, prepared.adjacency)
+
+    def notes(self) -> list[str]:
+        if self.graph.edge_weight is not None and self.settings.model != "gcn":
+            model = self.settings.model
+            return [f"the edge weights of {self.name} are not used: {model} takes none"]
+        return []

@@ -1,0 +1,133 @@
+"""What models of images learn well with, under each recipe."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from graphdam.errors import SettingsError
+
+IMAGE_OBJECTIVE = "image-classification"
+
+IMAGE_RECIPES = ("default", "paper", "l1", "l0", "wide")
+"""The recipes that are about images too."""
+
+_SHARED: dict[str, Any] = {
+    "objective": IMAGE_OBJECTIVE,
+    "dropout": 0.0,
+    "feature_dropout": 0.0,
+    "batch_size": 128,
+    "lr_schedule": "cosine",
+    "min_width": 1,
+    "gate_begin": 0.15,
+    "gate_end": 0.7,
+    "decoupled": False,
+    "decay_relief": 0.0,
+    "brake_tolerance": 2.5,
+    "brake_loss": 0.02,
+    "brake_errors": 2.0,  # a student that closes lags behind, and catches up at its final width
+    "fallback_margin": 0.005,
+}
+
+_ADAM: dict[str, Any] = {"lr": 1e-3, "weight_decay": 0.0}
+
+_SGD: dict[str, Any] = {"optimiser": "sgd", "lr": 0.05, "weight_decay": 1e-3}
+
+IMAGE_MODELS: dict[str, dict[str, Any]] = {
+    "mlp": _ADAM,
+    "lenet5": _ADAM,
+    "vgg16": _SGD,
+    "preresnet": {**_SGD, "min_width": 0},
+}
+"""The models of images, and what each learns well with."""
+
+_SETS: dict[str, dict[str, Any]] = {
+    "digits-images": {"model": "mlp", "epochs": 60, "batch_size": 64},
+    "mnist": {"model": "lenet5", "epochs": 6},
+    "cifar10": {"model": "preresnet", "epochs": 100, "augment": True},
+    "cifar10-subset": {"model": "preresnet", "epochs": 100, "augment": True},
+}
+"""The model that a set of images has unless another is named, and how long it is learnt from."""
+
+_EPOCHS = {("mnist", "mlp"): 20}
+"""Where a model needs others than its set has: an MLP's are short."""
+
+_RECIPES: dict[str, dict[str, Any]] = {
+    "default": {},
+    "wide": {"gate": None},
+    "paper": {
+        "teacher": False,
+        "initial_offset": 1.0,
+        "penalty_weight": 0.1,
+        "final_steepness": 1.0,
+        "gate_begin": 0.1,
+        "gate_end": 1.0,
+    },
+    "l1": {"teacher": False, "gate": "l1", "gate_begin": 0.0},
+    "l0": {"teacher": False, "gate": "l0", "gate_begin": 0.0},
+}
+
+_PLAIN_SGD: dict[str, Any] = {"gate_optimiser": "sgd", "gate_lr": 0.05}
+"""The paper's experiments with images move the offsets as they move the weights."""
+
+GRAPHS_ONLY: dict[str, Any] = {
+    "split": None,
+    "max_parameters": None,
+    "max_multiply_adds": None,
+    "gate_output": False,
+    "nested": False,
+    "width_rule": None,
+    "embedding_channels": None,
+    "num_layers": 2,
+    "norm": None,
+    "jk": None,
+    "heads": 8,
+    "v2": False,
+    "feature_dropout": 0.0,
+    "hidden_channels": 256,
+    "start_width": 256,
+    "act": "elu",
+}
+"""What only graphs are read with, and what it is for images, where it means nothing."""
+
+IMAGES_ONLY: dict[str, Any] = {
+    "batch_size": None,
+    "augment": False,
+    "depth": 20,
+    "mlp_widths": (300, 100),
+}
+"""The same the other way round."""
+
+WITH_DROPOUT = ("mlp",)
+"""The models of images that have dropout."""
+
+
+def image_defaults(recipe: str, dataset: str, model: str | None) -> dict[str, Any]:
+    """The settings of a recipe for a model on a set of images.
+
+    Args:
+        recipe: one of `IMAGE_RECIPES`.
+        dataset: the set.
+        model: one of `IMAGE_MODELS`; None for the set's own.
+
+    Raises:
+        SettingsError: a recipe that is for graphs.
+
+    >>> found = image_defaults("wide", "mnist", None)
+    >>> found["model"], found["optimiser"] if "optimiser" in found else "adam", found["gate"]
+    ('lenet5', 'adam', None)
+    """
+    if recipe not in IMAGE_RECIPES:
+        raise SettingsError(
+            f"Recipe '{recipe}' is for graphs, and dataset='{dataset}' is a set of images: take "
+            f"one of {', '.join(IMAGE_RECIPES)}."
+        )
+    name = dataset.strip().lower()
+    own = _SETS.get(name, {})
+    chosen = own.get("model") if model is None else model
+    of_model = IMAGE_MODELS.get(str(chosen), {})
+    values = {**GRAPHS_ONLY, **_SHARED, **of_model, **own, **_RECIPES[recipe], "model": chosen}
+    if (name, chosen) in _EPOCHS:
+        values["epochs"] = _EPOCHS[name, str(chosen)]
+    if recipe == "paper" and values.get("optimiser") == "sgd":
+        values |= _PLAIN_SGD
+    return values

@@ -1,0 +1,103 @@
+"""A run on images: plain models that read shuffled batches of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import torch
+
+from graphdam.compaction import deviation
+from graphdam.data import Images
+from graphdam.gates import Gate, make_gate, offset_of_width
+from graphdam.nn import ImageModel
+from graphdam.objectives import ImageClassification, PreparedImages
+from graphdam.training.build import SPAN
+from graphdam.training.settings import Settings
+from graphdam.training.task import Task
+
+TIMED = 64
+"""Images of a timed inference: one alone is mostly the calls themselves."""
+
+
+@dataclass(frozen=True)
+class ImageTask(Task[ImageModel, PreparedImages]):
+    """See `Task`."""
+
+    settings: Settings
+    images: Images
+
+    images_a_call: ClassVar[int | None] = TIMED
+
+    @property
+    def data(self) -> Images:
+        return self.images
+
+    @property
+    def name(self) -> str:
+        return self.images.name
+
+    @property
+    def split_name(self) -> str:
+        return self.images.split_name
+
+    def to(self, device: torch.device) -> ImageTask:
+        return replace(self, images=self.images.to(device))
+
+    def build_wide(self) -> ImageModel:
+        return self._build(self.settings.dropout)
+
+    def build_gated(self) -> ImageModel:
+        settings = self.settings
+        min_width = 1 if settings.target_width is not None else settings.min_width
+
+        def gate(num_channels: int) -> Gate:
+            arguments: dict[str, Any] = {"min_width": max(1, min(min_width, num_channels))}
+            if settings.gate == "dam":
+                initial = settings.initial_offset
+                if initial is None:
+                    initial = offset_of_width(num_channels, num_channels, SPAN)
+                arguments |= {"initial_offset": initial, "span": SPAN}
+            return make_gate(str(settings.gate), num_channels, arguments)
+
+        return self._build(settings.gated_dropout).gated(gate, min_width=min_width)
+
+    def _build(self, dropout: float) -> ImageModel:
+        settings, (channels, height, width) = self.settings, self.images.shape
+        arguments: dict[str, Any] = {"out_channels": self.images.num_classes}
+        match settings.model:
+            case "mlp":
+                arguments |= {"in_channels": channels * height * width, "dropout": dropout}
+                arguments |= {"hidden_channels": list(settings.mlp_widths)}
+            case "lenet5":
+                arguments |= {"in_channels": channels, "image_size": [height, width]}
+            case "preresnet":
+                arguments |= {"in_channels": channels, "depth": settings.depth}
+            case _:
+                arguments |= {"in_channels": channels}
+        model = ImageModel.wide(settings.model, arguments, self.images.shape)
+        return model.to(self.images.pixels.device)
+
+    def build_objective(self, model: ImageModel, *, seed: int) -> ImageClassification:
+        del model, seed
+        return ImageClassification()
+
+    def prepare(self, model: ImageModel, objective: object) -> PreparedImages:
+        del model, objective
+        settings = self.settings
+        return PreparedImages.of(
+            self.images, batch_size=settings.batch_size, augment=settings.augment
+        )
+
+    def deviation(self, model: ImageModel, compact: ImageModel, prepared: PreparedImages) -> float:
+        chunks = prepared.watched.inputs()
+        return max(deviation(model, compact, x, relative=True) for x in chunks)
+
+    def multiply_adds(self, model: ImageModel, prepared: PreparedImages) -> int:
+        del prepared
+        return model.multiply_adds()
+
+    def inference(self, model: ImageModel) -> Callable[[], Any]:
+        x = self.images.standardised(self.images.test[:TIMED])
+        return lambda: model(x)

@@ -1,0 +1,172 @@
+"""A model with its optimiser and the parameters of its best epoch."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from graphdam.gates import gates_of, parameter_groups
+from graphdam.objectives import Evaluation, Prepared
+from graphdam.training.checkpoint import (
+    Checkpoint,
+    module_tensors,
+    optimiser_tensors,
+    restore_optimiser,
+)
+from graphdam.training.model import AnyObjective, Model
+from graphdam.training.settings import Settings
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The epoch that is kept, what validation scored there and, if that decided, how far the
+    teacher was."""
+
+    epoch: int
+    score: float
+    loss: float
+    distance: float | None = None
+
+    @property
+    def rank(self) -> tuple[float, float]:
+        """The higher, the better."""
+        if self.distance is not None:
+            return -self.distance, 0.0
+        return self.score, -self.loss
+
+
+class Learner:
+    """A model with its optimisers and the parameters of its best epoch.
+
+    Where nothing tells training from evaluation (`is_steady`), a look at the outputs after one step
+    is the forward pass of the next.
+
+    Args:
+        encoder: gated or not.
+        settings: see `Settings`.
+        objective: whose own parameters are trained too, or None.
+        prepared: what it learns from.
+    """
+
+    def __init__(
+        self,
+        encoder: Model,
+        settings: Settings,
+        objective: AnyObjective | None,
+        prepared: Prepared,
+    ) -> None:
+        self.encoder = encoder
+        self.settings = settings
+        gated = bool(gates_of(encoder))
+        is_noisy = gated or settings.disturbs_teacher or settings.norm is not None
+        self.is_steady = prepared.is_whole and not is_noisy
+        self.ahead: Tensor | None = None
+        self.weight_decay = settings.gated_weight_decay if gated else settings.weight_decay
+        self.lr = settings.gated_lr if gated else settings.lr
+        groups = parameter_groups(
+            encoder,
+            lr=self.lr,
+            gate_lr=settings.offset_lr(prepared.num_batches),
+            weight_decay=self.weight_decay,
+        )
+        if objective is not None:
+            groups[0]["params"] = [*groups[0]["params"], *objective.parameters()]
+        self.optimisers = _optimisers(settings, groups, decoupled=gated and settings.decoupled)
+        self.chosen: Chosen | None = None
+        self.best: dict[str, Tensor] = {}
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Take the learning rate of this epoch."""
+        if self.settings.lr_schedule == "cosine":
+            share = epoch / self.settings.epochs
+            self._weights["lr"] = self.lr * (1 + math.cos(math.pi * share)) / 2
+
+    def outputs(self, objective: AnyObjective, prepared: Prepared) -> Tensor:
+        """In training mode, with gradient: what a step starts from."""
+        encoder, ahead, self.ahead = self.encoder.train(), self.ahead, None
+        return objective.outputs(encoder, prepared) if ahead is None else ahead
+
+    def quiet_outputs(self, objective: AnyObjective, prepared: Prepared) -> Tensor:
+        """In evaluation mode, without gradient."""
+        with torch.set_grad_enabled(self.is_steady):
+            outputs = objective.outputs(self.encoder.eval(), prepared)
+        self.ahead = outputs if self.is_steady else None
+        return outputs.detach()
+
+    def step(self, loss: Tensor, *, decay: float = 1.0) -> None:
+        """One step down the loss, with this share of the weight decay."""
+        self._weights["weight_decay"] = decay * self.weight_decay
+        for optimiser in self.optimisers:
+            optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        for optimiser in self.optimisers:
+            optimiser.step()
+
+    def consider(self, epoch: int, val: Evaluation, *, distance: float | None = None) -> None:
+        """Keep this epoch's parameters if it is better than those before.
+
+        It is if it scores higher, or as high at a lower loss; where a distance from the teacher is
+        given, if that is smaller.
+        """
+        now = Chosen(epoch, val.score, val.loss, distance)
+        if self.chosen is None or now.rank > self.chosen.rank:
+            self.chosen = now
+            self.best = {
+                name: value.detach().clone() for name, value in self.encoder.state_dict().items()
+            }
+
+    def settle(self) -> Chosen:
+        """Put the best epoch's parameters in place."""
+        assert self.chosen is not None, "the last epoch is always eligible"
+        self.ahead = None
+        self.encoder.load_state_dict(self.best)
+        self.encoder.eval()
+        return self.chosen
+
+    def tensors(self, name: str) -> dict[str, Tensor]:
+        """What a checkpoint must hold of it."""
+        tensors = module_tensors(f"{name}/now", self.encoder)
+        for place, optimiser in zip(_PLACES, self.optimisers, strict=False):
+            tensors |= optimiser_tensors(f"{name}/{place}", optimiser)
+        return tensors | {f"{name}/best/{key}": value for key, value in self.best.items()}
+
+    def restore(self, name: str, checkpoint: Checkpoint) -> None:
+        self.ahead = None
+        self.encoder.load_state_dict(checkpoint.part(f"{name}/now"))
+        for place, optimiser in zip(_PLACES, self.optimisers, strict=False):
+            restore_optimiser(optimiser, checkpoint.part(f"{name}/{place}"))
+        self.best = checkpoint.part(f"{name}/best")
+        chosen = checkpoint.values["chosen"][name]
+        self.chosen = None if chosen is None else Chosen(**chosen)
+
+    @property
+    def _weights(self) -> dict[str, Any]:
+        """The optimiser's options for everything but the gates."""
+        return self.optimisers[0].param_groups[0]
+
+
+_PLACES = ("adam", "gates")
+"""Where a checkpoint holds the optimisers' states."""
+
+
+def _optimisers(
+    settings: Settings, groups: list[dict[str, Any]], *, decoupled: bool
+) -> list[torch.optim.Optimizer]:
+    """One for all, or one for the weights and one for the gates where they move unlike."""
+    weights, *gates = groups
+    parts = [groups]
+    if gates and settings.optimiser != settings.gate_optimiser:
+        parts = [[weights], gates]
+    kinds = (settings.optimiser, settings.gate_optimiser)
+    made: list[torch.optim.Optimizer] = []
+    for part, kind in zip(parts, kinds, strict=False):
+        if kind == "sgd":
+            made.append(torch.optim.SGD(part, momentum=settings.momentum, fused=True))
+        else:
+            adam = torch.optim.AdamW if decoupled else torch.optim.Adam
+            made.append(adam(part, fused=True))
+    return made

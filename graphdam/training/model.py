@@ -1,0 +1,19 @@
+"""What a run trains: an encoder of graphs, or a model of images."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+from graphdam.gates import gates_of
+from graphdam.nn import Encoder, ImageModel
+from graphdam.objectives import Objective
+
+Model: TypeAlias = Encoder | ImageModel
+AnyObjective: TypeAlias = Objective[Any, Any]
+
+
+def gate_repeats(model: Model) -> list[int]:
+    """How often each gate's channels stand side by side: once, but for the heads of attention."""
+    if isinstance(model, ImageModel):
+        return [1] * len(gates_of(model))
+    return [group.repeats for group in model.channel_groups() if group.gate]

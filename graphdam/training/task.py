@@ -1,0 +1,113 @@
+"""What a run on a graph and a run on images do each in its way; all the rest is the same."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, ClassVar, Generic
+
+import torch
+from torch import nn
+from typing_extensions import Self, TypeVar
+
+from graphdam.data import Graph, Images
+from graphdam.evaluation.cost import num_parameters
+from graphdam.objectives import Objective, PrefixScore, Prepared
+from graphdam.training.settings import Settings
+
+M = TypeVar("M", bound=nn.Module)
+P = TypeVar("P", bound=Prepared)
+
+
+class Task(ABC, Generic[M, P]):
+    """Settings and the data that they are about.
+
+    Attributes:
+        settings: see `Settings`.
+        images_a_call: images that an inference is timed with; None where it reads a whole graph.
+    """
+
+    settings: Settings
+    images_a_call: ClassVar[int | None] = None
+
+    @property
+    @abstractmethod
+    def data(self) -> Graph | Images:
+        """What is trained on."""
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """Of the data."""
+
+    @property
+    @abstractmethod
+    def split_name(self) -> str:
+        """Of the kind of split."""
+
+    @abstractmethod
+    def to(self, device: torch.device) -> Self:
+        """With the data on another device."""
+
+    def at_split(self, seed: int) -> Self:
+        """With the split of a seed, where there are several."""
+        del seed
+        return self
+
+    def build(self) -> M:
+        """The model that the run is about: gated, unless its settings know no gate."""
+        return self.build_wide() if self.settings.gate is None else self.build_gated()
+
+    @abstractmethod
+    def build_wide(self) -> M:
+        """The wide model without gates: the teacher, or what the `wide` recipe trains."""
+
+    @abstractmethod
+    def build_gated(self) -> M:
+        """The gated model at its start width."""
+
+    @abstractmethod
+    def build_objective(self, model: M, *, seed: int) -> Objective[M, P]:
+        """What the model is trained to do."""
+
+    @abstractmethod
+    def prepare(self, model: M, objective: Objective[M, P]) -> P:
+        """The data as a finished model reads it."""
+
+    def prepare_training(self, model: M, objective: Objective[M, P]) -> P:
+        """The data as it is trained on."""
+        return self.prepare(model, objective)
+
+    def hand_back(self, model: M) -> None:
+        """Make a trained model read the data as it is."""
+        del model
+
+    @abstractmethod
+    def deviation(self, model: M, compact: M, prepared: P) -> float:
+        """How far the outputs of both lie apart on the data, in units of the largest."""
+
+    @abstractmethod
+    def multiply_adds(self, model: M, prepared: P) -> int:
+        """What one inference costs: of a graph, or of one image."""
+
+    def cost(self, model: M, prepared: P) -> dict[str, int]:
+        """The size and the cost of a model without gates, as records name them."""
+        return {
+            "parameters": num_parameters(model),
+            "multiply_adds": self.multiply_adds(model, prepared),
+        }
+
+    def prefixes(
+        self, compact: M, objective: Objective[M, P], prepared: P
+    ) -> list[PrefixScore] | None:
+        """What the compact model scores cut to its first channels, where that is found out."""
+        del compact, objective, prepared
+        return None
+
+    @abstractmethod
+    def inference(self, model: M) -> Callable[[], Any]:
+        """One inference, to be timed."""
+
+    def notes(self) -> list[str]:
+        """What a reader of the result should know about the data."""
+        return []

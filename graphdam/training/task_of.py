@@ -1,0 +1,30 @@
+"""Data in, the task of a run on it out; and the model that such a run leaves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from graphdam.data import Graph, Images
+from graphdam.nn import Encoder, ImageModel
+from graphdam.training.graph_task import GraphTask
+from graphdam.training.image_task import ImageTask
+from graphdam.training.model import Model
+from graphdam.training.settings import Settings
+from graphdam.training.task import Task
+
+
+def task_of(settings: Settings, data: Graph | Images) -> Task[Any, Any]:
+    """What a run under these settings does with this data."""
+    return ImageTask(settings, data) if isinstance(data, Images) else GraphTask(settings, data)
+
+
+def load_model(settings: Settings, folder: Path) -> Model:
+    """The compact model that a task saved.
+
+    Raises:
+        ModelFileError: nothing there, corrupted, or another model or version.
+    """
+    if settings.reads_images:
+        return ImageModel.from_pretrained(folder)
+    return Encoder.from_pretrained(folder)
