@@ -303,6 +303,24 @@ def _paper_graphs(*, quick: bool) -> Bench:
     return Bench("paper-graphs", summary, cells)
 
 
+def _pruning(*, quick: bool) -> Bench:
+    slimming = _swept("l1", 0.5, 0.1, 2.0)
+    methods = (
+        DEFAULT,
+        WIDE,
+        _swept("paper", 0.1, 0.3, 1.0),
+        slimming,
+        # no epoch is left at the final widths: accuracy as the last closing leaves it
+        replace(slimming, name="l1-untuned", settings={**slimming.settings, "gate_end": 1.0}),
+    )
+    cells = _grid(methods, datasets=("mnist",), models=("lenet5", "mlp"), quick=quick)
+    if not quick:
+        models = ("preresnet", "vgg16")
+        cells += _grid(methods, datasets=("cifar10-subset",), models=models, quick=quick)
+    summary = "MLP and CNNs on images: DAM with and without a teacher, and network slimming."
+    return Bench("pruning", summary, cells)
+
+
 class _Builder(Protocol):
     def __call__(self, *, quick: bool) -> Bench: ...
 
@@ -313,6 +331,7 @@ BENCHES: dict[str, _Builder] = {
     "links": _links,
     "embeddings": _embeddings,
     "paper-graphs": _paper_graphs,
+    "pruning": _pruning,
 }
 """The named benches, each a function of `quick`."""
 

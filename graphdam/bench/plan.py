@@ -9,7 +9,7 @@ from graphdam._version import __version__
 from graphdam.bench.grid import Bench
 from graphdam.bench.unit import Unit
 from graphdam.data.own import choose_split, is_path
-from graphdam.data.registry import DATASETS, find_dataset
+from graphdam.data.registry import DATASETS, find_dataset, find_image_set, is_image_set
 from graphdam.errors import RunFolderError
 from graphdam.report import (
     RECORD_FILE,
@@ -39,7 +39,10 @@ def plan_bench(bench: Bench, folder: BenchFolder, seeds: Sequence[int]) -> Bench
     for cell in bench.cells:
         settings = cell.resolve(seeds)
         dataset, split = settings.dataset, settings.split
-        if is_path(dataset) and dataset.lower() not in DATASETS:
+        if is_image_set(dataset):
+            images = find_image_set(dataset)
+            dataset, split = images.name, images.split
+        elif is_path(dataset) and dataset.lower() not in DATASETS:
             dataset = Path(dataset).stem
         else:
             info = find_dataset(dataset)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from graphdam.bench.unit import Outcome, Unit, failed_unit, train_unit
-from graphdam.data import load_graph
+from graphdam.data import load_data
 from graphdam.errors import DataError, TrainingError
 from graphdam.report import BenchFolder
 
@@ -42,7 +42,7 @@ def outcomes_of(
 
 def _why_unreachable(dataset: str, split: str | None, data_root: Path | None) -> str | None:
     try:
-        load_graph(dataset, split=split, data_root=data_root)
+        load_data(dataset, split=split, data_root=data_root)
     except DataError as error:
         return str(error)
     return None

@@ -60,7 +60,7 @@ def test_an_unknown_bench_names_the_known_ones() -> None:
         find_bench("planetiod")
     assert str(error.value) == (
         "Unknown bench 'planetiod': did you mean 'planetoid'? Known: embeddings, graphs, links, "
-        "paper-graphs, planetoid."
+        "paper-graphs, planetoid, pruning."
     )
 
 
@@ -117,3 +117,16 @@ def test_a_swept_recipe_has_a_cell_for_every_weight() -> None:
     settings = cells["pubmed-gcn-vgae-l1-0.03"].resolve([0])
     assert (settings.gate, settings.penalty_weight, settings.teacher) == ("l1", 0.03, False)
     assert (settings.start_width, settings.embedding_width) == (256, 128)
+
+
+def test_pruning_is_about_images_and_slims_with_and_without_epochs_afterwards() -> None:
+    cells = {cell.name: cell.resolve([0]) for cell in find_bench("pruning").cells}
+    wheres = {"mnist-lenet5", "mnist-mlp", "cifar10-subset-preresnet", "cifar10-subset-vgg16"}
+    for where in wheres:
+        assert cells[f"{where}-default"].teacher
+        assert cells[f"{where}-wide"].gate is None
+        tuned, untuned = cells[f"{where}-l1-0.5"], cells[f"{where}-l1-untuned-0.5"]
+        assert tuned.gate_end < untuned.gate_end == 1
+        assert tuned.changed() | {"gate_end": 1.0} == untuned.changed()
+    assert {name.rsplit("-", 1)[0] for name in cells if name.count("-") == 2} <= wheres
+    assert len(cells) == 4 * 11

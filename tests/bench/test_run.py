@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 from tiny_bench import TINY, Log, make_bench, make_cell, records_of, untimed
+from tiny_images import quick_settings
 
 from graphdam import pipeline
-from graphdam.bench import Bench, BenchResult, Failure, run_bench
+from graphdam.bench import Bench, BenchResult, Cell, Failure, run_bench
 from graphdam.errors import DataError, GraphDamError, RunFolderError, SettingsError, TrainingError
 from graphdam.report import BenchFolder, read_record
 
@@ -32,6 +33,20 @@ def test_a_cells_record_is_that_of_one_run_over_its_seeds(whole: Whole, tmp_path
         command = cell.command(seeds)
         expected = pipeline.run(cell.resolve(seeds), tmp_path / cell.name, command=command)
         assert records_of(out)[cell.name] == untimed(expected)
+
+
+def test_images_are_trained_beside_graphs(tmp_path: Path) -> None:
+    cells = [Cell(recipe, quick_settings(recipe)) for recipe in ("default", "l1")]
+    result = run_bench(make_bench(*cells, TINY.cells[1]), tmp_path / "out", seeds=range(2))
+    assert result.failures == ()
+    for cell in cells:
+        expected = pipeline.run(
+            cell.resolve((0, 1)), tmp_path / cell.name, command=cell.command((0, 1))
+        )
+        assert records_of(tmp_path / "out")[cell.name] == untimed(expected)
+    plan = BenchFolder(tmp_path / "out").plan()
+    assert plan is not None
+    assert (plan.cells["l1"].dataset, plan.cells["l1"].split) == ("digits-images", "seeded")
 
 
 @pytest.mark.parametrize("objective", ["dgi", "vgae"])

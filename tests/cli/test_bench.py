@@ -122,9 +122,9 @@ def test_lists_train_nothing(graphdam: Graphdam, tmp_path: Path) -> None:
         (
             ["planetoids"],
             "Unknown bench 'planetoids': did you mean 'planetoid'? Known: embeddings, graphs, "
-            "links, paper-graphs, planetoid.",
+            "links, paper-graphs, planetoid, pruning.",
         ),
-        ([], "Which bench? Known: embeddings, graphs, links, paper-graphs, planetoid."),
+        ([], "Which bench? Known: embeddings, graphs, links, paper-graphs, planetoid, pruning."),
     ],
 )
 def test_wrong_names_are_one_sentence(
