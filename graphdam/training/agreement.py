@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from graphdam.data import IMAGE_SETS, is_image_set
-from graphdam.training.image_recipes import GRAPHS_ONLY, IMAGE_MODELS, IMAGES_ONLY, WITH_DROPOUT
+from graphdam.training.image_recipes import GRAPHS_ONLY, IMAGE_MODELS, IMAGES_ONLY, OF_ONE_MODEL
 
 if TYPE_CHECKING:
     from graphdam.training.settings import Settings
@@ -59,11 +59,10 @@ def _require_one_kind(settings: Settings) -> None:
                 f"{'graphs' if is_images else 'images'}, and dataset='{dataset}' is "
                 f"{'a set of images' if is_images else 'a graph'}: leave it out"
             )
-    if is_images and model not in WITH_DROPOUT and settings.dropout + settings.gated_dropout > 0:
-        raise ValueError(
-            f"dropout={max(settings.dropout, settings.gated_dropout):g} is for "
-            f"{', '.join(WITH_DROPOUT)}, and {model} has none: leave it out"
-        )
+    for name, whose in OF_ONE_MODEL.items() if is_images else ():
+        given = getattr(settings, name)
+        if model != whose and given != IMAGES_ONLY.get(name, 0.0):
+            raise ValueError(f"{name}={_told(given)} is for {whose}, not for {model}: leave it out")
     if not is_images and settings.min_width == 0:
         raise ValueError(
             "min_width=0 is for branches beside a residual path, which models of graphs have not: "

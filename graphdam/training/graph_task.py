@@ -6,8 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-import torch
-
 from graphdam.compaction import deviation
 from graphdam.data import Graph
 from graphdam.nn import Encoder
@@ -41,9 +39,6 @@ class GraphTask(Task[Encoder, PreparedGraph]):
     @property
     def split_name(self) -> str:
         return self.graph.split_name
-
-    def to(self, device: torch.device) -> GraphTask:
-        return replace(self, graph=self.graph.to(device))
 
     def at_split(self, seed: int) -> GraphTask:
         return replace(self, graph=self.graph.at_split(seed))

@@ -30,7 +30,12 @@ _SHARED: dict[str, Any] = {
 
 _ADAM: dict[str, Any] = {"lr": 1e-3, "weight_decay": 0.0}
 
-_SGD: dict[str, Any] = {"optimiser": "sgd", "lr": 0.05, "weight_decay": 1e-3}
+_SGD: dict[str, Any] = {
+    "optimiser": "sgd",
+    "lr": 0.05,
+    "weight_decay": 1e-3,
+    "brake_loss": 0.5,  # on photographs two wide networks lie far apart as well
+}
 
 IMAGE_MODELS: dict[str, dict[str, Any]] = {
     "mlp": _ADAM,
@@ -83,6 +88,7 @@ GRAPHS_ONLY: dict[str, Any] = {
     "heads": 8,
     "v2": False,
     "feature_dropout": 0.0,
+    "least_feature_norm": 0.25,
     "hidden_channels": 256,
     "start_width": 256,
     "act": "elu",
@@ -97,8 +103,8 @@ IMAGES_ONLY: dict[str, Any] = {
 }
 """The same the other way round."""
 
-WITH_DROPOUT = ("mlp",)
-"""The models of images that have dropout."""
+OF_ONE_MODEL = {"depth": "preresnet", "mlp_widths": "mlp", "dropout": "mlp"}
+"""Settings of images that one model has a use for."""
 
 
 def image_defaults(recipe: str, dataset: str, model: str | None) -> dict[str, Any]:
@@ -113,8 +119,8 @@ def image_defaults(recipe: str, dataset: str, model: str | None) -> dict[str, An
         SettingsError: a recipe that is for graphs.
 
     >>> found = image_defaults("wide", "mnist", None)
-    >>> found["model"], found["optimiser"] if "optimiser" in found else "adam", found["gate"]
-    ('lenet5', 'adam', None)
+    >>> found["model"], found["objective"], found["gate"]
+    ('lenet5', 'image-classification', None)
     """
     if recipe not in IMAGE_RECIPES:
         raise SettingsError(

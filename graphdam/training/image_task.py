@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar
-
-import torch
 
 from graphdam.compaction import deviation
 from graphdam.data import Images
@@ -42,9 +40,6 @@ class ImageTask(Task[ImageModel, PreparedImages]):
     def split_name(self) -> str:
         return self.images.split_name
 
-    def to(self, device: torch.device) -> ImageTask:
-        return replace(self, images=self.images.to(device))
-
     def build_wide(self) -> ImageModel:
         return self._build(self.settings.dropout)
 
@@ -76,8 +71,7 @@ class ImageTask(Task[ImageModel, PreparedImages]):
                 arguments |= {"in_channels": channels, "depth": settings.depth}
             case _:
                 arguments |= {"in_channels": channels}
-        model = ImageModel.wide(settings.model, arguments, self.images.shape)
-        return model.to(self.images.pixels.device)
+        return ImageModel.wide(settings.model, arguments, self.images.shape)
 
     def build_objective(self, model: ImageModel, *, seed: int) -> ImageClassification:
         del model, seed

@@ -6,7 +6,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, ClassVar, Generic
 
-import torch
 from torch import nn
 from typing_extensions import Self, TypeVar
 
@@ -44,10 +43,6 @@ class Task(ABC, Generic[M, P]):
     @abstractmethod
     def split_name(self) -> str:
         """Of the kind of split."""
-
-    @abstractmethod
-    def to(self, device: torch.device) -> Self:
-        """With the data on another device."""
 
     def at_split(self, seed: int) -> Self:
         """With the split of a seed, where there are several."""

@@ -16,7 +16,6 @@ QUICK: dict[str, Any] = {
     "threads": 1,
     "epochs": 4,
     "batch_size": 16,
-    "mlp_widths": (24, 12),
     "gate_begin": 0.0,
     "gate_end": 0.5,
 }
@@ -24,7 +23,8 @@ QUICK: dict[str, Any] = {
 
 def quick_settings(recipe: str, **given: Any) -> dict[str, Any]:
     """What `quick_images` gives to `Settings.of`."""
-    return {"recipe": recipe, **QUICK, **given}
+    own = {} if "model" in given else {"mlp_widths": (24, 12)}
+    return {"recipe": recipe, **QUICK, **own, **given}
 
 
 def quick_images(recipe: str = "default", **given: Any) -> Settings:

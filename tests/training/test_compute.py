@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 import torch
 from threadpoolctl import threadpool_info, threadpool_limits
+from tiny_images import tiny_images
 
 from graphdam.data import Graph
 from graphdam.errors import SettingsError
@@ -41,6 +42,13 @@ def test_large_graphs_keep_all_threads(
     monkeypatch.setattr(compute, "MANY_NODES", karate.num_nodes)
     with threads_for(quick(threads=None), karate) as threads:
         assert threads == torch.get_num_threads() == 2
+
+
+@pytest.mark.parametrize(("model", "expected"), [("lenet5", 1), ("preresnet", 2)])
+def test_only_deep_models_of_images_keep_all_threads(model: str, expected: int) -> None:
+    settings = Settings.of(dataset="mnist", model=model)
+    with threads_for(settings, tiny_images()) as threads:
+        assert threads == torch.get_num_threads() == expected
 
 
 def test_the_setting_wins_and_a_failure_puts_the_number_back(

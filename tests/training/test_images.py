@@ -246,7 +246,11 @@ AGAINST = "These settings contradict each other: "
         ),
         (
             {"dataset": "mnist", "dropout": 0.5},
-            f"{AGAINST}dropout=0.5 is for mlp, and lenet5 has none: leave it out.",
+            f"{AGAINST}dropout=0.5 is for mlp, not for lenet5: leave it out.",
+        ),
+        (
+            {"dataset": "mnist", "depth": 56},
+            f"{AGAINST}depth=56 is for preresnet, not for lenet5: leave it out.",
         ),
         (
             {"dataset": "mnist", "target_width": (0,)},
