@@ -17,7 +17,6 @@ from graphdam._version import __version__
 from graphdam.data import Graph, Images, load_data
 from graphdam.errors import InexactError, RunFolderError
 from graphdam.evaluation.latency import median_latencies
-from graphdam.evaluation.ogb import evaluator_name
 from graphdam.files import write_atomically
 from graphdam.gates import DAMGate, gates_of
 from graphdam.nn import Encoder
@@ -308,7 +307,7 @@ def _record(
         seeds=list(settings.seeds),
         selection=_selection(settings),
         selected_epochs=[result.selected_epoch for result in results],
-        evaluator=_evaluator(settings, graph),
+        evaluator=task.evaluator,
         val=Scores.of(metric, [result.val for result in results]),
         test=Scores.of(metric, [result.test for result in results]),
         further=_further([result.further for result in results]),
@@ -360,12 +359,6 @@ def _selection(settings: Settings) -> str:
         f"The best epoch on validation from {begin} on, when the width is final (ties: "
         f"lower loss); test read once."
     )
-
-
-def _evaluator(settings: Settings, graph: Graph) -> str | None:
-    if graph.evaluator is None or settings.learns_embedding:
-        return None
-    return evaluator_name(graph.evaluator)
 
 
 def _seed_notes(results: list[SeedResult]) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from graphdam.compaction import deviation
 from graphdam.data import Graph
+from graphdam.evaluation.ogb import evaluator_name
 from graphdam.nn import Encoder
 from graphdam.objectives import (
     Objective,
@@ -88,6 +89,12 @@ class GraphTask(Task[Encoder, PreparedGraph]):
     def inference(self, model: Encoder) -> Callable[[], Any]:
         prepared = prepare_graph(model, self.graph)
         return lambda: model(prepared.x, prepared.adjacency)
+
+    @property
+    def evaluator(self) -> str | None:
+        if self.graph.evaluator is None or self.settings.learns_embedding:
+            return None
+        return evaluator_name(self.graph.evaluator)
 
     def notes(self) -> list[str]:
         if self.graph.edge_weight is not None and self.settings.model != "gcn":

@@ -103,6 +103,11 @@ class Task(ABC, Generic[M, P]):
     def inference(self, model: M) -> Callable[[], Any]:
         """One inference, to be timed."""
 
+    @property
+    def evaluator(self) -> str | None:
+        """Whose evaluator makes the scores of the record, where it is not ours."""
+        return None
+
     def notes(self) -> list[str]:
         """What a reader of the result should know about the data."""
         return []
