@@ -22,7 +22,7 @@ _SHARED: dict[str, Any] = {
     "gate_end": 0.7,
     "decoupled": False,
     "decay_relief": 0.0,
-    "brake_tolerance": 2.5,
+    "brake_tolerance": 1e9,  # two models lie nearest before either has learnt anything
     "brake_loss": 0.02,
     "brake_errors": 2.0,  # a student that closes lags behind, and catches up at its final width
     "fallback_margin": 0.005,
