@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     Field,
+    SerializerFunctionWrapHandler,
     ValidationError,
     field_validator,
+    model_serializer,
     model_validator,
 )
 
@@ -50,6 +52,12 @@ class Latency(Frozen):
     ratio: Positive
     threads: Annotated[int, Field(ge=1)]
     images: Count | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_images_as_before(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A graph's says nothing of images, so that its record is the bytes that it ever was."""
+        content: dict[str, Any] = dump(self)
+        return {name: value for name, value in content.items() if value is not None}
 
 
 class Prefix(Frozen):
@@ -200,6 +208,11 @@ class RunRecord(Frozen):
     @model_validator(mode="after")
     def _widths_fit_their_start(self) -> RunRecord:
         for seed, widths in zip(self.seeds, self.widths, strict=True):
+            if 0 in widths and self.objective != "image-classification":
+                raise ValueError(
+                    f"widths {widths} of seed {seed} must be greater than or equal to 1: only in "
+                    "models of images a residual branch may vanish"
+                )
             if self.wide is not None and widths == self.wide.widths:
                 continue  # the wide model itself was handed back
             if len(widths) != len(self.start_widths) or any(

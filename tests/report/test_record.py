@@ -104,13 +104,22 @@ def test_a_record_needs_its_folder(tmp_path: Path) -> None:
         ({"widths": [[8], [8], [8, 8]]}, "as many layers are needed"),
         ({"widths": [[8], [8], [0]]}, "greater than or equal to 1"),
         ({"created": "yesterday"}, "'yesterday' is not an ISO date such as 2025-01-31"),
-        ({"model": "mlp"}, "'gcn', 'graphsage' or 'gat'"),
+        ({"model": "gin"}, "'gcn', 'graphsage', 'gat', 'mlp'"),
         ({"device": None}, "valid string"),
     ],
 )
 def test_contradictions_are_refused(fields: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         altered(**fields)
+
+
+def test_a_branch_of_a_model_of_images_may_vanish(tmp_path: Path) -> None:
+    latency = {"wide_ms": 3.0, "compact_ms": 1.0, "ratio": 3.0, "threads": 1, "images": 64}
+    fields = {"model": "preresnet", "objective": "image-classification", "latency": latency}
+    record = altered(**fields, widths=[[8], [0], [0]])
+    assert record.widths == [[8], [0], [0]]
+    write_record(record, tmp_path)
+    assert read_record(tmp_path) == record
 
 
 def test_a_record_cannot_be_changed() -> None:
