@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from graphdam.gates.gate import Gate, check_min_width
+from graphdam.gates.gate import Gate, check_min_width, gate_dtype
 
 
 class DAMGate(Gate):
@@ -68,10 +68,12 @@ class DAMGate(Gate):
         self.initial_steepness = steepness
         self.span = span
         self.min_width = min_width
-        self.offset = nn.Parameter(torch.empty(()))
-        self.register_buffer("steepness", torch.empty(()))
+        dtype = gate_dtype()
+        self.offset = nn.Parameter(torch.empty((), dtype=dtype))
+        self.register_buffer("steepness", torch.empty((), dtype=dtype))
         thresholds = [position(index, num_channels, span) for index in range(num_channels)]
-        self.register_buffer("positions", torch.tensor(thresholds[::-1]), persistent=False)
+        positions = torch.tensor(thresholds[::-1], dtype=dtype)
+        self.register_buffer("positions", positions, persistent=False)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:

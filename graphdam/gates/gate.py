@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
+
+Self = TypeVar("Self", bound="Gate")
 
 
 class Gate(nn.Module, ABC):
@@ -13,6 +17,10 @@ class Gate(nn.Module, ABC):
 
     A channel with :math:`g_j > 0` is open, one with :math:`g_j = 0` is closed. A closed channel
     is exactly zero for every input, so whatever reads it linearly can drop it.
+
+    A model in half precision has its gates in single precision, and their values rounded where
+    they multiply: which channels are open is decided at thresholds that lie closer together than
+    the numbers of bfloat16.
 
     Args:
         num_channels: number of channels, open ones and closed ones, at construction.
@@ -86,8 +94,24 @@ class Gate(nn.Module, ABC):
         shape[self.dim] = self.num_channels
         return x * self.values().to(x.dtype).view(shape)
 
+    def _apply(self: Self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """Moved and cast as any module is (`to`, `half`), but not below single precision."""
+
+        def at_least_single(value: Tensor) -> Tensor:
+            moved = fn(value)
+            if not moved.is_floating_point() or moved.dtype.itemsize >= 4:
+                return moved
+            return value.to(device=moved.device, dtype=torch.float32)
+
+        return super()._apply(at_least_single, recurse)  # type: ignore[no-any-return, no-untyped-call]
+
     def extra_repr(self) -> str:
         return f"{self.num_channels}, width={self.width}"
+
+
+def gate_dtype() -> torch.dtype:
+    """What a new gate's parameters are: torch's default, but at least single precision."""
+    return torch.promote_types(torch.get_default_dtype(), torch.float32)
 
 
 def check_min_width(min_width: int, num_channels: int) -> None:

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from graphdam.gates.gate import Gate, check_min_width, first_of
+from graphdam.gates.gate import Gate, check_min_width, first_of, gate_dtype
 
 LOW, HIGH = -0.1, 1.1
 """The interval to which a sample in (0, 1) is stretched before it is clamped."""
@@ -81,7 +81,7 @@ class HardConcreteGate(Gate):
         check_min_width(min_width, num_channels)
         self.initial_open = initial_open
         self.min_width = min_width
-        self.log_alpha = nn.Parameter(torch.empty(num_channels))
+        self.log_alpha = nn.Parameter(torch.empty(num_channels, dtype=gate_dtype()))
         self.register_buffer("uniform", None, persistent=False)
         self.reset_parameters()
 

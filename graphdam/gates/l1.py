@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from graphdam.gates.gate import Gate, check_min_width, first_of
+from graphdam.gates.gate import Gate, check_min_width, first_of, gate_dtype
 
 
 class L1Gate(Gate):
@@ -57,7 +57,7 @@ class L1Gate(Gate):
         check_min_width(min_width, num_channels)
         self.threshold = threshold
         self.min_width = min_width
-        self.scale = nn.Parameter(torch.empty(num_channels))
+        self.scale = nn.Parameter(torch.empty(num_channels, dtype=gate_dtype()))
         self.reset_parameters()
 
     def reset_parameters(self) -> None:

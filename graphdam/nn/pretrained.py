@@ -86,7 +86,12 @@ def load_encoder(
             f"{folder / CONFIG} does not describe a {name}: {error} Save the model again."
         ) from error
     state = read_weights(folder / CONFIG)
-    dtypes = {value.dtype for value in state.values() if value.is_floating_point()}
+    dtypes = {
+        value.dtype
+        for name, value in state.items()
+        if value.is_floating_point()
+        and not name.startswith("gates.")  # of a precision of their own
+    }
     if len(dtypes) == 1:
         encoder.to(dtype=dtypes.pop())
     try:

@@ -179,6 +179,26 @@ def test_a_gate_moves_to_double_precision(kind: str) -> None:
     assert torch.equal(gate.keep(), keep)
 
 
+@every_gate
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_what_is_open_does_not_depend_on_the_models_precision(
+    kind: str, dtype: torch.dtype
+) -> None:
+    model = nn.Sequential(nn.Linear(3, 12), GATES[kind](12))
+    gate: Any = model[1]
+    close_some(gate)
+    single, keep, ranking = gate.final_values(), gate.keep(), gate.ranking()
+    model.to(dtype)
+    assert torch.equal(gate.final_values(), single)
+    assert torch.equal(gate.keep(), keep)
+    assert torch.equal(gate.ranking(), ranking)
+    out = model(torch.ones(2, 3, dtype=dtype))
+    assert out.dtype == dtype
+    out.sum().backward()
+    assert all(p.grad.isfinite().all() and p.grad.any() for p in gate.parameters())
+    assert gate.to("meta").values().device.type == "meta"
+
+
 class MLP(nn.Module):
     """A gated hidden layer of 12 channels."""
 

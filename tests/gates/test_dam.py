@@ -209,12 +209,21 @@ def test_the_minimum_width_holds_where_float32_has_no_digits_left(offset: float)
     torch.testing.assert_close(gate.values(), at_lowest.values())
 
 
-@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16])
 def test_the_width_is_the_count_in_every_precision(dtype: torch.dtype) -> None:
-    gate = DAMGate(256).to(dtype)
+    """Neighbouring thresholds lie 0.02 apart here, the numbers of bfloat16 0.03."""
+    moved = DAMGate(256)
+    default = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        born = DAMGate(256)
+    finally:
+        torch.set_default_dtype(default)
     for width in range(1, 257):
-        gate.set_offset(gate.offset_of(width))
-        assert gate.width == count(gate), width
+        for gate in (born, moved.float()):
+            gate.set_offset(gate.offset_of(width))
+            gate.to(dtype)
+            assert gate.width == count(gate) == width
 
 
 @pytest.mark.parametrize(("num_channels", "span"), SHAPES)

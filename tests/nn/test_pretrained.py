@@ -79,7 +79,7 @@ def test_a_fresh_process_gives_the_same_bits(
 
 
 @pytest.mark.parametrize("name", ENCODERS)
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32, torch.float64])
 def test_everything_comes_back(
     name: str,
     dtype: torch.dtype,
