@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
-from functools import cache
 from typing import Any, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from graphdam.data.csr_product import NARROW, compiled_product, multiply
 from graphdam.data.dropout import drop
-
-NARROW = 24
-"""Columns from which on a weighted sum of rows beats torch's CSR product on CPU."""
 
 TILE_ROWS = 512
 """Rows of a tall matrix in a tile: so many of a wide gradient stay in a core's cache."""
@@ -130,11 +125,14 @@ class CSRMatrix:
 
     def row_of_entry(self) -> Tensor:
         """The row of every stored entry, in the order of `value`."""
-        if self._row is None:
-            counts = self.row_pointer.diff()
-            rows = torch.arange(self.shape[0], device=self.device)
-            self._row = torch.repeat_interleave(rows, counts.to(rows.dtype))
-        return self._row
+        if self._row is not None:
+            return self._row
+        counts = self.row_pointer.diff()
+        rows = torch.arange(self.shape[0], device=self.device)
+        row = torch.repeat_interleave(rows, counts.to(rows.dtype), output_size=self.num_entries)
+        if not torch.compiler.is_compiling():  # which would compile again for what is kept
+            self._row = row
+        return row
 
     def to_dense(self) -> Tensor:
         dense = self.value.new_zeros(self.shape)
@@ -204,16 +202,22 @@ class CSRMatrix:
         position = (target, self.column[entry].long())
         return dense.index_put(position, self.value[entry], accumulate=True)
 
-    def __matmul__(self, other: Tensor) -> Tensor:
+    def times(self, other: Tensor) -> Tensor:
+        """:math:`S H`, what `self @ other` is too; `torch.compile` finds methods, not operators."""
+        if torch.compiler.is_compiling():
+            rows = (self.row_pointer, self.column, self.value)
+            return compiled_product(other, *rows, *self.transposed)  # type: ignore[no-any-return]
         if not (other.requires_grad and torch.is_grad_enabled()):
             return self._times(other)
         return _Product.apply(other, self)  # type: ignore[no-any-return, no-untyped-call]
+
+    __matmul__ = times
 
     def __repr__(self) -> str:
         return f"CSRMatrix({self.shape[0]} × {self.shape[1]}, {self.num_entries} entries)"
 
     def _times(self, other: Tensor) -> Tensor:
-        return _multiply(self.row_pointer, self.column, self.value, self.shape, other)
+        return multiply(self.row_pointer, self.column, self.value, self.shape, other)
 
     def _transposed_times(self, other: Tensor) -> Tensor:
         if self._is_tiled(other.size(1)):
@@ -222,7 +226,7 @@ class CSRMatrix:
         if self._value_transposed is None:
             self._value_transposed = self.value[order]
         shape = (self.shape[1], self.shape[0])
-        return _multiply(pointer, column, self._value_transposed, shape, other)
+        return multiply(pointer, column, self._value_transposed, shape, other)
 
     def _is_tiled(self, channels: int) -> bool:
         """Whether reading a gradient tile by tile is worth adding the tiles up, on CPU."""
@@ -241,7 +245,7 @@ class CSRMatrix:
         for tile in self._tiles:
             shape, value = (self.shape[1], tile.stop - tile.start), self.value[tile.order]
             part = other[tile.start : tile.stop]
-            out += _multiply(tile.pointer, tile.column, value, shape, part)
+            out += multiply(tile.pointer, tile.column, value, shape, part)
         return out
 
     def _cut_tiles(self) -> Iterator[_Tile]:
@@ -264,38 +268,6 @@ class _Product(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         return ctx.matrix._transposed_times(gradient.contiguous()), None
-
-
-def _multiply(
-    pointer: Tensor, column: Tensor, value: Tensor, shape: tuple[int, int], other: Tensor
-) -> Tensor:
-    if value.numel() == 0:
-        return other.new_zeros(shape[0], other.size(1))
-    # The fast kernels take nothing else; under autocast `other` may be of a lower precision.
-    other = other.to(value.dtype).contiguous()
-    if other.size(1) < NARROW and other.device.type == "cpu" and _has_mkl():
-        _meet_beta_warning()
-        rows = torch.sparse_csr_tensor(pointer, column, value, shape, check_invariants=False)
-        if torch.is_autocast_enabled("cpu"):  # which would call the kernel with what it cannot take
-            with torch.autocast("cpu", enabled=False):
-                return rows @ other
-        return rows @ other
-    return F.embedding_bag(
-        column, other, pointer, mode="sum", per_sample_weights=value, include_last_offset=True
-    )
-
-
-@cache
-def _has_mkl() -> bool:
-    return bool(torch.backends.mkl.is_available())  # type: ignore[no-untyped-call]
-
-
-@cache
-def _meet_beta_warning() -> None:
-    """Let torch say once, unheard, that its CSR tensors are in beta: users can do nothing here."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        torch.eye(1).to_sparse_csr()
 
 
 def _pointer(sorted_row: Tensor, num_rows: int) -> Tensor:

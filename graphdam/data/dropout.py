@@ -20,7 +20,8 @@ def drop(x: Tensor, p: float, *, training: bool) -> Tensor:
     """
     if not training or p == 0.0:
         return x
-    if x.device.type != "cpu" or p == 1.0:
+    # a compiler makes its own random numbers, and takes none that are drawn in place
+    if x.device.type != "cpu" or p == 1.0 or torch.compiler.is_compiling():
         return F.dropout(x, p)
     closed = min(max(round(p * LEVELS), 1), LEVELS - 1)
     bits = torch.empty((x.numel() + 3) // 4, dtype=torch.int64).random_(-(2**63), None)

@@ -40,7 +40,11 @@ def weighted_sum(weight: Tensor, x: Tensor, structure: CSRMatrix, target: Tensor
     Returns:
         [N, H, C].
     """
-    return _WeightedSum.apply(weight.to(x.dtype), x, structure, target)  # type: ignore[no-any-return, no-untyped-call]
+    weight = weight.to(x.dtype)
+    if torch.compiler.is_compiling():
+        rows = (structure.row_pointer, structure.column)
+        return _compiled_sum(weight, x, *rows, target, *structure.transposed)  # type: ignore[no-any-return]
+    return _WeightedSum.apply(weight, x, structure, target)  # type: ignore[no-any-return, no-untyped-call]
 
 
 class _WeightedSum(torch.autograd.Function):
@@ -52,24 +56,34 @@ class _WeightedSum(torch.autograd.Function):
     ) -> Tensor:
         ctx.save_for_backward(weight, x, target)
         ctx.structure = structure
-        heads = [
-            _bag(structure.row_pointer, structure.column, weight[:, head], x[:, head])
-            for head in range(x.size(1))
-        ]
-        return torch.stack(heads, dim=1)
+        return _sum(weight, x, structure.row_pointer, structure.column)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None, None]:
         weight, x, target = ctx.saved_tensors
-        pointer, column, order = ctx.structure.transposed
-        source = ctx.structure.column.long()
-        of_weight = torch.einsum("ehc,ehc->eh", gradient[target], x[source])
-        of_x = [
-            _bag(pointer, column, weight[:, head][order], gradient[:, head])
-            for head in range(x.size(1))
-        ]
-        return of_weight, torch.stack(of_x, dim=1), None, None
+        structure = ctx.structure
+        of_both = _gradients(gradient, weight, x, structure.column, target, *structure.transposed)
+        return *of_both, None, None
+
+
+def _sum(weight: Tensor, x: Tensor, pointer: Tensor, column: Tensor) -> Tensor:
+    heads = range(x.size(1))
+    return torch.stack([_bag(pointer, column, weight[:, h], x[:, h]) for h in heads], dim=1)
+
+
+def _gradients(
+    gradient: Tensor,
+    weight: Tensor,
+    x: Tensor,
+    column: Tensor,
+    target: Tensor,
+    by_column: Tensor,
+    row: Tensor,
+    order: Tensor,
+) -> tuple[Tensor, Tensor]:
+    of_weight = torch.einsum("ehc,ehc->eh", gradient[target], x[column.long()])
+    return of_weight.contiguous(), _sum(weight[order], gradient, by_column, row)
 
 
 def _bag(pointer: Tensor, column: Tensor, weight: Tensor, x: Tensor) -> Tensor:
@@ -81,3 +95,48 @@ def _bag(pointer: Tensor, column: Tensor, weight: Tensor, x: Tensor) -> Tensor:
         per_sample_weights=weight.contiguous(),
         include_last_offset=True,
     )
+
+
+# For `torch.compile`: see `graphdam.data.csr_product`.
+
+_GRAPH = "Tensor column, Tensor target, Tensor by_column, Tensor row, Tensor order"
+
+_compiled_gradients = torch.library.custom_op(
+    "graphdam::weighted_sum_gradients",
+    _gradients,
+    mutates_args=(),
+    schema=f"(Tensor gradient, Tensor weight, Tensor x, {_GRAPH}) -> (Tensor, Tensor)",
+)
+
+
+@torch.library.custom_op(
+    "graphdam::weighted_sum",
+    mutates_args=(),
+    schema=f"(Tensor weight, Tensor x, Tensor pointer, {_GRAPH}) -> Tensor",
+)
+def _compiled_sum(
+    weight: Tensor, x: Tensor, pointer: Tensor, column: Tensor, *others: Tensor
+) -> Tensor:
+    return _sum(weight, x, pointer, column)
+
+
+@_compiled_gradients.register_fake
+def _(gradient: Tensor, weight: Tensor, x: Tensor, *graph: Tensor) -> tuple[Tensor, Tensor]:
+    return weight.new_empty(weight.shape), x.new_empty(x.shape)
+
+
+@_compiled_sum.register_fake
+def _(weight: Tensor, x: Tensor, pointer: Tensor, *graph: Tensor) -> Tensor:
+    return x.new_empty(pointer.numel() - 1, *x.shape[1:])
+
+
+def _setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+    weight, x, _, *graph = inputs
+    ctx.save_for_backward(weight, x, *graph)
+
+
+def _backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+    return *_compiled_gradients(gradient, *ctx.saved_tensors), *[None] * 6
+
+
+_compiled_sum.register_autograd(_backward, setup_context=_setup_context)

@@ -44,7 +44,7 @@ def apply_linear(linear: Any, x: Tensor | CSRMatrix) -> Tensor:
         return linear(x)  # type: ignore[no-any-return]
     if isinstance(linear, GatedLinear):
         return linear.gate_outputs(apply_linear(linear.linear, x))
-    out: Tensor = x @ linear.weight.t()
+    out = x.times(linear.weight.t())
     if linear.bias is not None:
         out = out + linear.bias
     return out

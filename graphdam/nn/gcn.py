@@ -73,7 +73,7 @@ class GCN(Encoder):
         )
 
     def convolve(self, conv: MessagePassing, x: Tensor | CSRMatrix, adjacency: Adjacency) -> Tensor:
-        out = adjacency.matrix @ apply_linear(conv.lin, x)
+        out = adjacency.matrix.times(apply_linear(conv.lin, x))
         return out if conv.bias is None else out + conv.bias
 
     def outputs_of(self, nodes: Tensor, x: Tensor | CSRMatrix, adjacency: Adjacency) -> Tensor:

@@ -79,10 +79,10 @@ class GraphSAGE(Encoder):
             return out
         lin_l: Any = conv.lin_l
         if isinstance(x, CSRMatrix):
-            transformed = x @ lin_l.weight.t()
+            transformed = x.times(lin_l.weight.t())
         else:
             transformed = nn.functional.linear(x, lin_l.weight)
-        out = adjacency.matrix @ transformed
+        out = adjacency.matrix.times(transformed)
         if lin_l.bias is not None:
             out = out + lin_l.bias
         if conv.root_weight:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from graphdam.data import csr
 from graphdam.data.csr import CSRMatrix
+from graphdam.data.csr_product import NARROW
 
 PRECISION = {torch.float64: 1e-12, torch.float32: 1e-5}
 
@@ -190,7 +191,7 @@ def tiny_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_gradient_read_in_tiles_is_the_dense_one(rows: int, density: float) -> None:
     dense = _random(rows, 5, density, 0, torch.float64)
     order = torch.randperm(rows, generator=torch.Generator().manual_seed(0))
-    gradient = _random(rows, csr.NARROW, 1.0, 1, torch.float64)
+    gradient = _random(rows, NARROW, 1.0, 1, torch.float64)
     matrix = CSRMatrix.from_dense(dense)
     doubled = matrix.with_values(2 * matrix.value)
     cases = {
@@ -202,8 +203,8 @@ def test_a_gradient_read_in_tiles_is_the_dense_one(rows: int, density: float) ->
         "in single precision": (matrix.to(torch.float32), dense),
     }
     for sparse, expected in cases.values():
-        assert sparse._is_tiled(csr.NARROW)
-        h = torch.zeros(5, csr.NARROW, dtype=sparse.dtype, requires_grad=True)
+        assert sparse._is_tiled(NARROW)
+        h = torch.zeros(5, NARROW, dtype=sparse.dtype, requires_grad=True)
         found = torch.autograd.grad(sparse @ h, h, gradient.to(sparse.dtype))[0]
         torch.testing.assert_close(found.double(), expected.t() @ gradient, rtol=1e-5, atol=1e-6)
 

@@ -1,4 +1,4 @@
-"""Encoders where PyG and torch put models: samplers, GAE, DGI, explainers, export, compile."""
+"""Encoders where PyG and torch put models: samplers, GAE, DGI, explainers, export."""
 
 from __future__ import annotations
 
@@ -237,7 +237,7 @@ def test_explained_by_gnn_explainer(
         assert bool((explanation.edge_mask > 0).any())
 
 
-# Exported and compiled.
+# Exported.
 
 
 @every_kind
@@ -261,25 +261,3 @@ def test_exported_with_any_number_of_nodes_and_edges(
     torch.testing.assert_close(exported(x, edge_index), model(x, edge_index))
     other = torch.randn(41, 7, dtype=torch.float64), torch.randint(0, 41, (2, 123))
     torch.testing.assert_close(exported(*other), model(*other))
-
-
-@every_kind
-@pytest.mark.parametrize("prepared", [False, True])
-@pytest.mark.filterwarnings("ignore")  # torch.compile's own
-def test_compiled(
-    kind: type[Encoder],
-    arguments: dict[str, Any],
-    prepared: bool,
-    x: Tensor,
-    edge_index: Tensor,
-    shake: Callable[..., Any],
-) -> None:
-    """Without a graph break on an edge list; a prepared adjacency may break the graph."""
-    encoder = shake(build(kind, {**arguments, "gate_output": True}), [3, 2])
-    torch.compiler.reset()
-    compiled: Any = torch.compile(encoder, fullgraph=not prepared, backend="eager")
-    edges = encoder.prepare(edge_index, num_nodes=x.size(0)) if prepared else edge_index
-    out = compiled(x, edges)
-    torch.testing.assert_close(out, encoder(x, edges))
-    out.sum().backward()
-    assert all(p.grad is not None for p in encoder.parameters())
