@@ -16,7 +16,7 @@ from graphdam.data import Graph, Images, load_graph, load_images
 from graphdam.data.graph import SplitName
 from graphdam.errors import DataError, RunFolderError, SettingsError
 from graphdam.files import write_atomically
-from graphdam.nn import Encoder, ImageModel
+from graphdam.nn import Encoder, Export, ImageModel, export_encoder
 from graphdam.objectives import prepare_graph
 from graphdam.report import read_record
 from graphdam.training import Settings, task_of
@@ -138,6 +138,19 @@ def embed_run(loaded: LoadedRun) -> Tensor:
     """The embedding of every node: [N, width]."""
     prepared = prepare_graph(loaded.encoder, loaded.graph)
     return loaded.encoder.embed(prepared.x, prepared.adjacency)
+
+
+def export_run(loaded: LoadedRun, path: Path, *, format: str) -> Export:  # noqa: A002
+    """The compact model as a file for use without graphdam: see `graphdam.nn.export_encoder`."""
+    graph = loaded.graph
+    return export_encoder(
+        loaded.encoder,
+        path,
+        format=format,
+        x=graph.x,
+        edge_index=graph.edge_index,
+        edge_weight=graph.edge_weight if loaded.encoder.supports_edge_weight else None,
+    )
 
 
 def write_embedding(embedding: Tensor, path: Path) -> None:

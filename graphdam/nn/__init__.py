@@ -2,6 +2,7 @@
 
 from graphdam.nn.adjacency import Adjacency
 from graphdam.nn.encoder import Encoder
+from graphdam.nn.export import Export, export_encoder
 from graphdam.nn.gat import GAT
 from graphdam.nn.gcn import GCN
 from graphdam.nn.graphsage import GraphSAGE
@@ -18,8 +19,10 @@ __all__ = [
     "VGG16BN",
     "Adjacency",
     "Encoder",
+    "Export",
     "GraphSAGE",
     "ImageModel",
     "LeNet5",
     "PreResNet",
+    "export_encoder",
 ]

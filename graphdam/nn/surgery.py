@@ -105,7 +105,12 @@ def _widths_by_group(encoder: ConvStack, wanted: Sequence[int]) -> list[int]:
 
 
 def to_pyg(encoder: ConvStack) -> nn.Module:
-    """A stock `torch_geometric.nn` model with the outputs of the encoder.
+    """A stock `torch_geometric.nn` model with the outputs of the encoder: see `stock_model`."""
+    return stock_model(encoder)[0]
+
+
+def stock_model(encoder: ConvStack) -> tuple[nn.Module, dict[str, Any]]:
+    """A stock `torch_geometric.nn` model with the outputs of the encoder, and its arguments.
 
     Raises:
         SettingsError: the output embedding has heads side by side and another width than the
@@ -141,7 +146,7 @@ def to_pyg(encoder: ConvStack) -> nn.Module:
     first = next(small.parameters())
     model.to(device=first.device, dtype=first.dtype)
     model.load_state_dict(padded.state_dict())
-    return model.train(encoder.training)
+    return model.train(encoder.training), config
 
 
 @torch.no_grad()

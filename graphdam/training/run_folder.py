@@ -24,6 +24,10 @@ MEMBERS = (
     "model/config.json",
     "model/compact.json",
     "model/model.safetensors",
+    "export/model.pt2",
+    "export/model.onnx",
+    "export/model.json",
+    "export/model.safetensors",
     "figures/curves.png",
     "figures/gates.png",
     "checkpoint",
@@ -206,7 +210,7 @@ class RunFolder:
                 member.unlink()
             elif member.is_dir():
                 shutil.rmtree(member)
-        for name in ("model", "figures"):
+        for name in ("model", "export", "figures"):
             if (self.path / name).is_dir() and not any((self.path / name).iterdir()):
                 (self.path / name).rmdir()
 

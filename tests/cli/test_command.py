@@ -58,11 +58,13 @@ def test_help_is_instant_and_needs_no_torch() -> None:
 def test_help_lists_the_commands(graphdam: Graphdam) -> None:
     result = graphdam("--help")
     assert result.code == 0
-    for command in ("train", "evaluate", "embed", "info", "bench", "report"):
+    for command in ("train", "evaluate", "embed", "export", "info", "bench", "report"):
         assert command in result.out
 
 
-@pytest.mark.parametrize("command", ["train", "evaluate", "embed", "info", "bench", "report"])
+@pytest.mark.parametrize(
+    "command", ["train", "evaluate", "embed", "export", "info", "bench", "report"]
+)
 def test_every_command_has_help(graphdam: Graphdam, command: str) -> None:
     assert graphdam(command, "--help").code == graphdam(command, "-h").code == 0
 
