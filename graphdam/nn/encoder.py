@@ -123,7 +123,9 @@ class Encoder(ConvStack):
         """The compact model as `torch_geometric.nn.GCN`, `GraphSAGE` or `GAT`, free of graphdam.
 
         Unequal widths are padded with zeros to the largest, which changes no output. Stock
-        models take dense features and an edge list.
+        models take dense features and an edge list. They are what
+        `torch_geometric.nn.to_hetero` can trace, GraphSAGE and GAT at least (its layers must take
+        two kinds of nodes); it draws fresh weights for every kind, so the widths come through.
         """
         return surgery.to_pyg(self)
 

@@ -1,8 +1,9 @@
-"""Encoders where PyG and torch put models: samplers, GAE, DGI, explainers, export."""
+"""Encoders where PyG and torch put models: samplers, GAE, DGI, explainers, to_hetero, export."""
 
 from __future__ import annotations
 
 import importlib.util
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,9 +11,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch_geometric.data import Data
-from torch_geometric.explain import Explainer, GNNExplainer
+from torch_geometric.explain import CaptumExplainer, Explainer, Explanation, GNNExplainer
 from torch_geometric.loader import NeighborLoader
-from torch_geometric.nn import GAE, VGAE, DeepGraphInfomax
+from torch_geometric.nn import GAE, VGAE, DeepGraphInfomax, to_hetero
 
 from graphdam.nn import GAT, GCN, Encoder, GraphSAGE
 
@@ -23,6 +24,7 @@ KINDS: list[tuple[type[Encoder], dict[str, Any]]] = [
     (GAT, {"heads": 2, "v2": True}),
 ]
 every_kind = pytest.mark.parametrize(("kind", "arguments"), KINDS)
+has_captum = importlib.util.find_spec("captum") is not None
 has_sampler = any(importlib.util.find_spec(name) for name in ("pyg_lib", "torch_sparse"))
 
 
@@ -209,32 +211,85 @@ def test_in_deep_graph_infomax(
     assert all(p.grad is not None for p in encoder.parameters())
 
 
-@pytest.mark.parametrize(("kind", "arguments"), KINDS)
-def test_explained_by_gnn_explainer(
+def explained(model: nn.Module, algorithm: Any, x: Tensor, edge_index: Tensor) -> Explanation:
+    """What an explainer says of node 3."""
+    torch.manual_seed(1)
+    explainer = Explainer(
+        model,
+        algorithm=algorithm,
+        explanation_type="model",
+        node_mask_type="attributes",
+        edge_mask_type="object",
+        model_config={
+            "mode": "multiclass_classification",
+            "task_level": "node",
+            "return_type": "raw",
+        },
+    )
+    return explainer(x, edge_index, index=3)
+
+
+@every_kind
+@pytest.mark.parametrize("algorithm", ["GNNExplainer", "Saliency", "IntegratedGradients"])
+@pytest.mark.filterwarnings("ignore:.*required_grads:UserWarning")  # Captum's own
+def test_a_compact_encoder_has_the_explanation_of_the_gated_one(
+    kind: type[Encoder],
+    arguments: dict[str, Any],
+    algorithm: str,
+    x: Tensor,
+    edge_index: Tensor,
+    shake: Callable[..., Any],
+) -> None:
+    if algorithm != "GNNExplainer" and not has_captum:
+        pytest.skip("needs captum")
+
+    def method() -> Any:
+        return GNNExplainer(epochs=3) if algorithm == "GNNExplainer" else CaptumExplainer(algorithm)
+
+    encoder = shake(build(kind, arguments), [3]).eval()
+    of_gated = explained(encoder, method(), x, edge_index)
+    of_compact = explained(encoder.compact(), method(), x, edge_index)
+    assert of_gated.node_mask.shape == x.shape
+    assert of_gated.edge_mask.shape == (edge_index.size(1),)
+    assert bool((of_gated.edge_mask != 0).any())
+    torch.testing.assert_close(of_compact.node_mask, of_gated.node_mask, rtol=1e-5, atol=1e-7)
+    torch.testing.assert_close(of_compact.edge_mask, of_gated.edge_mask, rtol=1e-5, atol=1e-7)
+
+
+# Of several kinds of nodes: `to_hetero` traces PyG's stock models, and so `to_pyg()`, where a layer
+# takes two kinds of nodes (not GCN). It draws fresh weights for every kind: what comes through is
+# the architecture.
+
+NODES, EDGES = ("left", "right"), (("left", "to", "right"), ("right", "to", "left"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments"),
+    [(GraphSAGE, {}), (GAT, {"heads": 2, "add_self_loops": False})],
+)
+def test_to_hetero_of_the_stock_model_is_the_encoder_on_all_kinds_together(
     kind: type[Encoder],
     arguments: dict[str, Any],
     x: Tensor,
     edge_index: Tensor,
     shake: Callable[..., Any],
 ) -> None:
-    encoder = shake(build(kind, arguments), [3]).eval()
-    for model in (encoder, encoder.compact()):
-        explainer = Explainer(
-            model,
-            algorithm=GNNExplainer(epochs=3),
-            explanation_type="model",
-            node_mask_type="attributes",
-            edge_mask_type="object",
-            model_config={
-                "mode": "multiclass_classification",
-                "task_level": "node",
-                "return_type": "raw",
-            },
-        )
-        explanation = explainer(x, edge_index, index=3)
-        assert explanation.node_mask.shape == x.shape
-        assert explanation.edge_mask.shape == (edge_index.size(1),)
-        assert bool((explanation.edge_mask > 0).any())
+    """With one set of weights for all, and no kind that two kinds of edges reach."""
+    encoder = shake(build(kind, arguments), [3]).eval().compact()
+    hetero = to_hetero(encoder.to_pyg(), (list(NODES), list(EDGES)))
+    copied = encoder.to_pyg().state_dict()
+    for name, value in hetero.state_dict().items():
+        value.copy_(copied[re.sub(r"\.(left|right)(__to__(left|right))?", "", name)])
+    hetero.eval()
+    is_left = torch.arange(x.size(0)) < 10
+    crossing = edge_index[:, is_left[edge_index[0]] != is_left[edge_index[1]]]
+    first = {"left": 0, "right": 10}
+    edges = {}
+    for source, name, target in EDGES:
+        mine = crossing[:, is_left[crossing[0]] == (source == "left")]
+        edges[source, name, target] = mine - torch.tensor([[first[source]], [first[target]]])
+    out = hetero({"left": x[:10], "right": x[10:]}, edges)
+    torch.testing.assert_close(torch.cat([out["left"], out["right"]]), encoder(x, crossing))
 
 
 # Exported.

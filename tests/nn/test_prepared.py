@@ -11,7 +11,8 @@ from torch import Tensor
 from torch_geometric import EdgeIndex
 from torch_geometric.utils import softmax, to_torch_csr_tensor
 
-from graphdam.data.csr import NARROW, CSRMatrix
+from graphdam.data.csr import CSRMatrix
+from graphdam.data.csr_product import NARROW
 from graphdam.errors import SettingsError
 from graphdam.nn import GAT, GCN, Adjacency, Encoder, GraphSAGE
 from graphdam.nn.adjacency import (
