@@ -19,7 +19,7 @@ def multiply(
 ) -> Tensor:
     """The matrix of these compressed rows times `other`, without a gradient."""
     if value.numel() == 0:
-        return other.new_zeros(shape[0], other.size(1))
+        return value.new_zeros(shape[0], other.size(1))
     # The fast kernels take nothing else; under autocast `other` may be of a lower precision.
     other = other.to(value.dtype).contiguous()
     if other.size(1) < NARROW and other.device.type == "cpu" and _has_mkl():
@@ -48,8 +48,8 @@ def _meet_beta_warning() -> None:
 
 
 # A compiler cannot look into the kernels above, nor carry a `CSRMatrix` through a graph: for it the
-# product is one operator on tensors. A call of such an operator costs more than a small product, so
-# eager code goes without.
+# product is one operator on tensors. Calling an operator of Python adds up to half of what a small
+# product takes, so eager code goes without.
 
 
 @torch.library.custom_op(

@@ -91,9 +91,20 @@ def export_encoder(
             f"their scale, and {TOLERANCE:.0e} is allowed: nothing was written. Choose another "
             f"format ({', '.join(FORMATS)})."
         )
-    for target, content in reversed(written.files.items()):
-        write_atomically(target, content)
+    _write(written.files)
     return Export(tuple(written.files), of_here, of_elsewhere, other_nodes, written.snippet)
+
+
+def _write(files: dict[Path, bytes]) -> None:
+    """All of the files, or none that was not there: the named one, which is first, comes last."""
+    new = [target for target in files if not target.exists()]
+    try:
+        for target, content in reversed(files.items()):
+            write_atomically(target, content)
+    except BaseException:
+        for target in new:
+            target.unlink(missing_ok=True)
+        raise
 
 
 def _check(encoder: Encoder, path: Path, name: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from torch import Tensor
 
 from graphdam.data.csr import CSRMatrix
 from graphdam.errors import GraphDamError, ModelFileError, SettingsError
-from graphdam.nn import GAT, GCN, Encoder, GraphSAGE, export_encoder, export_formats
+from graphdam.files import write_atomically
+from graphdam.nn import GAT, GCN, Encoder, GraphSAGE, export, export_encoder, export_formats
 from graphdam.nn.surgery import stock_model
 
 has_onnx = all(importlib.util.find_spec(name) for name in ("onnx", "onnxscript", "onnxruntime"))
@@ -42,18 +44,17 @@ def compact(shake: Callable[..., Any]) -> Callable[..., Any]:
     return small
 
 
-@pytest.mark.filterwarnings("ignore")  # of torch.export.load
 def run_snippet(snippet: str, **graph: Tensor) -> Tensor:
     """What the printed lines make of a graph."""
     names: dict[str, Any] = dict(graph)
-    with torch.no_grad():
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch.export.load warns of its own code
         exec(snippet, names)
     return torch.as_tensor(names["out"])
 
 
 @every_format
 @pytest.mark.parametrize(("kind", "arguments"), KINDS)
-@pytest.mark.filterwarnings("ignore:.*treespec:FutureWarning")  # torch.export.load's own
 def test_the_printed_lines_give_the_encoders_outputs_on_graphs_of_any_size(
     form: str,
     file: str,
@@ -207,6 +208,24 @@ def test_what_onnxruntime_cannot_run_is_refused(
 ) -> None:
     with pytest.raises(ModelFileError, match=r"onnxruntime cannot run .*export encoder\.float"):
         export_encoder(compact(GCN), tmp_path / "a.onnx", format="onnx", x=x, edge_index=edge_index)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_disk_that_fills_up_leaves_no_half_of_an_export(
+    x: Tensor,
+    edge_index: Tensor,
+    compact: Callable[..., Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full(path: Path, content: bytes) -> None:
+        if path.suffix == ".json":
+            raise OSError("no space left")
+        write_atomically(path, content)
+
+    monkeypatch.setattr(export, "write_atomically", full)
+    with pytest.raises(OSError, match="no space left"):
+        export_encoder(compact(GCN), tmp_path / "a.json", format="pyg", x=x, edge_index=edge_index)
     assert not list(tmp_path.iterdir())
 
 
