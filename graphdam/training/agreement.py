@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from graphdam.data import IMAGE_SETS, is_image_set
 from graphdam.training.image_recipes import GRAPHS_ONLY, IMAGE_MODELS, IMAGES_ONLY, OF_ONE_MODEL
-
-if TYPE_CHECKING:
-    from graphdam.training.settings import Settings
+from graphdam.training.setting_fields import SettingFields
 
 
-def require_agreement(settings: Settings) -> None:
+def require_agreement(settings: SettingFields) -> None:
     """Refuse settings that cannot all be meant.
 
     Raises:
@@ -33,7 +31,7 @@ def numbers(values: tuple[int, ...]) -> str:
     return ",".join(map(str, values))
 
 
-def _require_one_kind(settings: Settings) -> None:
+def _require_one_kind(settings: SettingFields) -> None:
     """Data, model, objective and all else are about graphs, or all about images."""
     dataset, model, objective = settings.dataset, settings.model, settings.objective
     is_images, reads_images = is_image_set(dataset), model in IMAGE_MODELS
@@ -74,7 +72,7 @@ def _told(value: Any) -> str:
     return numbers(value) if isinstance(value, tuple) else str(value)
 
 
-def _require_gates(settings: Settings) -> None:
+def _require_gates(settings: SettingFields) -> None:
     """What needs gates has them, and they have time to move."""
     if settings.gate is not None and settings.width_rule is not None:
         raise ValueError(
@@ -113,7 +111,7 @@ def _require_gates(settings: Settings) -> None:
         )
 
 
-def _require_open_layers(settings: Settings) -> None:
+def _require_open_layers(settings: SettingFields) -> None:
     """A target leaves every layer of a model of images something to read."""
     if settings.target_width is not None and min(settings.target_width) < 1:
         raise ValueError(
@@ -122,7 +120,7 @@ def _require_open_layers(settings: Settings) -> None:
         )
 
 
-def _require_widths(settings: Settings) -> None:
+def _require_widths(settings: SettingFields) -> None:
     """The widths at the start hold those at the end."""
     if settings.min_width > settings.start_width:
         raise ValueError(
@@ -136,7 +134,7 @@ def _require_widths(settings: Settings) -> None:
         )
 
 
-def _require_spread(settings: Settings) -> None:
+def _require_spread(settings: SettingFields) -> None:
     """The brake on a graph's widths has something to measure by."""
     presses = settings.learns_width and settings.penalty_weight > 0
     needs_spread = settings.teacher and presses and not settings.learns_embedding
@@ -148,7 +146,7 @@ def _require_spread(settings: Settings) -> None:
         )
 
 
-def _require_embedding(settings: Settings) -> None:
+def _require_embedding(settings: SettingFields) -> None:
     """What an embedding needs is there, and nothing that it has no use for."""
     if not settings.learns_embedding:
         if settings.lr == 0:
@@ -171,7 +169,7 @@ def _require_embedding(settings: Settings) -> None:
             )
 
 
-def _require_target(settings: Settings) -> None:
+def _require_target(settings: SettingFields) -> None:
     """A target names widths that the layers can end at."""
     if settings.target_width is None:
         return
