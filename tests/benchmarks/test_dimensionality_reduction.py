@@ -64,6 +64,14 @@ def test_the_table_by_hand() -> None:
     assert "Seeds 0, 1." in table["caption"]
 
 
+def test_the_committed_table_is_that_of_its_cells() -> None:
+    record = json.loads(study.RESULT.read_text(encoding="utf-8"))
+    again = study.table(study.Cell(**each) for each in record["cells"])
+    for part in ("title", "columns", "rows", "cells"):  # the caption tells the versions of the run
+        assert again[part] == record[part]
+    assert len(again["cells"]) == len(study.DATA) * len(study.PENALTY_WEIGHTS) * len(study.SEEDS)
+
+
 def test_finished_cells_are_not_trained_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
