@@ -63,7 +63,7 @@ def make_activation(
 def activated(act: Callable[[Tensor], Tensor], h: Tensor) -> Tensor:
     """What an activation makes of `h`.
 
-    A PReLU of one weight runs as a line from relu(h) to h: the same, in a third of the time on CPU.
+    A PReLU of one weight runs as a line from relu(h) to h: the same, and faster on CPU.
     """
     if type(act) is nn.PReLU and act.num_parameters == 1:
         return torch.lerp(h.relu(), h, act.weight)

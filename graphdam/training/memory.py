@@ -19,8 +19,8 @@ def memory_kept() -> Iterator[None]:
     """Inside, memory that is freed stays with the process, to be used again.
 
     glibc gives an array of 32 MiB or more back to the system the moment it is freed, and every
-    epoch then has all its pages filled with zeros anew: half of the time of a wide model on a graph
-    of 20,000 nodes. Afterwards what is free is given back, and arrays are again.
+    epoch then has all its pages filled with zeros anew, which takes longer than many an operation
+    on them. Afterwards what is free is given back, and arrays are again.
 
     Nothing happens under another C library, nor where the environment sets how glibc allocates.
     """
