@@ -29,6 +29,7 @@ from time import perf_counter
 
 import numpy as np
 import torch
+from cells import read_lines
 from torch import Tensor, nn
 
 from graphdam import attach_gates, deviation
@@ -123,14 +124,7 @@ def train_cell(data: str, penalty_weight: float, seed: int) -> Cell:
 
 def read_cells(path: Path) -> dict[tuple[str, float, int], Cell]:
     """The finished cells by data, λ and seed; a line that was cut off is left out."""
-    cells = {}
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
-        try:
-            cell = Cell(**json.loads(line))
-        except (ValueError, TypeError):
-            continue
-        cells[cell.data, cell.penalty_weight, cell.seed] = cell
-    return cells
+    return {(cell.data, cell.penalty_weight, cell.seed): cell for cell in read_lines(path, Cell)}
 
 
 def table(cells: Iterable[Cell]) -> dict[str, object]:

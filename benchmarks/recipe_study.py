@@ -26,6 +26,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from cells import read_lines
 
 from graphdam._version import __version__
 from graphdam.data import Graph, load_graph
@@ -130,14 +131,7 @@ def train_cell(name: str, design: str, seed: int) -> Cell:
 
 def read_cells(path: Path) -> dict[tuple[str, str, int], Cell]:
     """The finished cells by graph, design and seed; a line that was cut off is left out."""
-    cells = {}
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
-        try:
-            cell = Cell(**json.loads(line))
-        except (ValueError, TypeError):
-            continue
-        cells[cell.graph, cell.design, cell.seed] = cell
-    return cells
+    return {(cell.graph, cell.design, cell.seed): cell for cell in read_lines(path, Cell)}
 
 
 def table(cells: Iterable[Cell]) -> dict[str, Any]:
