@@ -14,25 +14,32 @@ from graphdam.training.memory import memory_kept
 
 needs_glibc = pytest.mark.skipif(memory._mallopt() is None, reason="glibc's own settings are used")
 
-PAGES_TOUCHED = """
+PAGES = """
 import json, resource, torch
 from graphdam.training.memory import memory_kept
 
-def touched():
-    "Pages that the system had to fetch for an array of 40 MiB, as a share of its pages."
+def touched(mib):
+    "Pages that the system had to fetch for an array, as a share of its pages."
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    torch.zeros(10 * 2**20)
+    torch.zeros(mib * 2**18)
     after = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    return (after - before) * resource.getpagesize() / (40 * 2**20)
+    return (after - before) * resource.getpagesize() / (mib * 2**20)
 
-before = [touched() for _ in range(3)]
+def held():
+    "MiB of memory that the process holds."
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * resource.getpagesize() / 2**20
+
+before = [touched(40) for _ in range(3)]
 try:
     with memory_kept():
-        inside = [touched() for _ in range(8)]
+        inside = [touched(40) for _ in range(8)]
+        kept = held()
         raise RuntimeError
 except RuntimeError:
-    after = [touched() for _ in range(3)]
-print(json.dumps([before, inside, after]))
+    left = held()
+    after = [touched(400) for _ in range(3)]  # more than any piece of the heap that is free
+print(json.dumps([before, inside, kept - left, after]))
 """
 
 
@@ -40,14 +47,12 @@ print(json.dumps([before, inside, after]))
 def test_freed_memory_is_used_again_inside_only_and_after_a_failure_given_back() -> None:
     """In a process of its own: what other tests have freed would be used again at any time."""
     ran = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", PAGES_TOUCHED],
-        capture_output=True,
-        text=True,
-        check=True,
+        [sys.executable, "-W", "ignore", "-c", PAGES], capture_output=True, text=True, check=True
     )
-    before, inside, after = json.loads(ran.stdout)
+    before, inside, given_back, after = json.loads(ran.stdout)
     assert min(before) > 0.9
     assert max(inside[5:]) < 0.1  # once a free piece of the heap fits, alignment included
+    assert given_back > 35
     assert min(after) > 0.9
 
 
