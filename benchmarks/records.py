@@ -29,7 +29,6 @@ from graphdam.files import write_atomically
 from graphdam.report import BenchFolder, MissingCell
 
 RESULTS = Path(__file__).parent / "results"
-SEEDS = range(10)
 
 
 def without_record(bench: Bench, results: Path) -> Bench:
@@ -61,6 +60,7 @@ def main() -> int:
     parser.add_argument("--only", default="*", help="names of cells, as in 'cora-*'")
     parser.add_argument("--again", action="store_true", help="make records that are there anew")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="where run folders lie")
+    parser.add_argument("--seeds", type=int, default=10, help="seeds 0 to this, less one")
     parser.add_argument("--jobs", type=int, default=cpu_count(), help="runs side by side")
     arguments = parser.parse_args()
     results, folder = RESULTS / arguments.bench, arguments.runs / f"bench-{arguments.bench}"
@@ -73,7 +73,7 @@ def main() -> int:
                 bench,
                 folder,
                 jobs=arguments.jobs,
-                seeds=SEEDS,
+                seeds=range(arguments.seeds),
                 observer=progress.observer,
             )
     except GraphDamError as error:

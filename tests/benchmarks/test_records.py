@@ -27,9 +27,17 @@ def test_records_are_kept_and_not_made_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(records, "RESULTS", tmp_path / "results")
-    monkeypatch.setattr(records, "SEEDS", range(1))
     monkeypatch.setitem(BENCHES, "tiny", lambda *, quick: TINY)
-    arguments = ["records.py", "tiny", "--runs", str(tmp_path / "runs"), "--jobs", "1"]
+    arguments = [
+        "records.py",
+        "tiny",
+        "--seeds",
+        "1",
+        "--runs",
+        str(tmp_path / "runs"),
+        "--jobs",
+        "1",
+    ]
     monkeypatch.setattr(sys, "argv", arguments)
     assert records.main() == 0
     kept = sorted((tmp_path / "results" / "tiny").iterdir())
@@ -47,10 +55,9 @@ def test_failures_are_written_down_until_they_are_mended(
 ) -> None:
     results, runs = tmp_path / "results", tmp_path / "runs"
     monkeypatch.setattr(records, "RESULTS", results)
-    monkeypatch.setattr(records, "SEEDS", range(1))
     broken = make_bench(make_cell("wrong", dataset=str(tmp_path / "none.npz")), *TINY.cells[:1])
     monkeypatch.setitem(BENCHES, "tiny", lambda *, quick: broken)
-    arguments = ["records.py", "tiny", "--runs", str(runs), "--jobs", "1"]
+    arguments = ["records.py", "tiny", "--seeds", "1", "--runs", str(runs), "--jobs", "1"]
     monkeypatch.setattr(sys, "argv", arguments)
     assert records.main() == 1
     [(name, cell)] = records.read_failures(results).items()
