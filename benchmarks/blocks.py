@@ -11,8 +11,7 @@ A name is one of
     reproduction:GLOB     the wide models beside the figures of references.json
     hours:GLOB            how long the records took to train, a row a bench
     stranding:GLOB        how far single taught runs end below the wide model trained alone
-    speed:RECORD          a table that speed.py, overhead.py, recipe_study.py or
-                          dimensionality_reduction.py wrote
+    speed:RECORD          a table that speed.py, overhead.py or another script wrote
     section:NAME          what sections/NAME.md says of the records that are there
 
 where RECORD is a file under benchmarks/results without its `.json`, as in planetoid/cora-gcn-wide,
