@@ -39,6 +39,7 @@ class Frontier:
 
 
 _CITATIONS = ("cora", "citeseer", "pubmed")
+_PRUNED = ("mnist-lenet5", "mnist-mlp", "cifar10-subset-preresnet", "cifar10-subset-vgg16")
 _LINKS, _PROBE = ("average_precision",), ("macro_f1", "nmi")
 
 FIGURES: dict[str, Frontier] = {
@@ -51,6 +52,7 @@ FIGURES: dict[str, Frontier] = {
         f"{name}-paper.png": Frontier(f"paper-graphs/{name}-gcn-*", further=(*_LINKS, "macro_f1"))
         for name in _CITATIONS
     },
+    **{f"{n}.png": Frontier(f"pruning/{n}-*", "multiply-adds") for n in _PRUNED},
 }
 """By the file's name; those that a page shows are drawn."""
 
