@@ -47,9 +47,7 @@ def train(
     ] = None,
     max_parameters: Annotated[
         int | None,
-        typer.Option(
-            help="End with at most so many parameters, narrowing the layers worth least (graphs)."
-        ),
+        typer.Option(help="End with at most so many parameters, narrowing the layers worth least."),
     ] = None,
     max_multiply_adds: Annotated[
         int | None,

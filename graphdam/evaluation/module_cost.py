@@ -8,6 +8,7 @@ Biases, norms, activations and pooling are not counted, nor are products of two 
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import torch
@@ -44,16 +45,24 @@ def module_multiply_adds(model: nn.Module, *inputs: Any) -> int:
     >>> module_multiply_adds(nn.Conv2d(3, 8, kernel_size=5, padding=2), torch.zeros(1, 3, 10, 10))
     60000
     """
-    _refuse_uncounted(model)
-    total = 0
+    return sum(layer_multiply_adds(model, *inputs).values())
 
-    def count(module: nn.Module, received: tuple[Any, ...], output: Tensor) -> None:
-        nonlocal total
-        total += _multiply_adds(module, received[0], output)
+
+def layer_multiply_adds(model: nn.Module, *inputs: Any) -> dict[str, int]:
+    """The same layer by layer, by module path; those that cost nothing are not in it.
+
+    >>> layer_multiply_adds(nn.Sequential(nn.Linear(4, 3), nn.ReLU()), torch.zeros(2, 4))
+    {'0': 24}
+    """
+    _refuse_uncounted(model)
+    counted: dict[str, int] = {}
+
+    def count(path: str, module: nn.Module, received: tuple[Any, ...], output: Tensor) -> None:
+        counted[path] = counted.get(path, 0) + _multiply_adds(module, received[0], output)
 
     hooks = [
-        module.register_forward_hook(count)
-        for module in model.modules()
+        module.register_forward_hook(partial(count, path))
+        for path, module in model.named_modules()
         if isinstance(module, _COUNTED)
     ]
     training = [module for module in model.modules() if module.training]
@@ -65,7 +74,7 @@ def module_multiply_adds(model: nn.Module, *inputs: Any) -> int:
             hook.remove()
         for module in training:
             module.training = True
-    return total
+    return counted
 
 
 def _multiply_adds(module: nn.Module, received: Tensor, output: Tensor) -> int:

@@ -66,7 +66,8 @@ class LinearSchedule:
                 f"received begin={self.begin} and end={self.end}."
             )
 
-    def at(self, epoch: int) -> float:
+    def at(self, epoch: float) -> float:
+        """The number at a time in epochs, which may lie within one."""
         if epoch >= self.end:
             return self.stop
         if epoch <= self.begin:
@@ -91,7 +92,7 @@ class GeometricSchedule(LinearSchedule):
                 f"A geometric schedule needs positive ends, received {self.start} and {self.stop}."
             )
 
-    def at(self, epoch: int) -> float:
+    def at(self, epoch: float) -> float:
         if not self.begin < epoch < self.end:
             return super().at(epoch)
         share = (epoch - self.begin) / (self.end - self.begin)
@@ -116,8 +117,8 @@ class WidthSchedule:
     begin: int
     end: int
 
-    def offset_at(self, epoch: int, gate: DAMGate) -> float:
-        """The offset that `gate` has in this epoch."""
+    def offset_at(self, epoch: float, gate: DAMGate) -> float:
+        """The offset that `gate` has at a time in epochs."""
         if not gate.min_width <= self.target_width <= gate.num_channels:
             raise ValueError(
                 f"The target width {self.target_width} must lie between the minimum width "
@@ -126,6 +127,6 @@ class WidthSchedule:
         stop = gate.offset_of(self.target_width)
         return LinearSchedule(gate.initial_offset, stop, self.begin, self.end).at(epoch)
 
-    def apply(self, gate: DAMGate, epoch: int) -> None:
-        """Set the gate's offset for this epoch; the gradient must leave it alone."""
+    def apply(self, gate: DAMGate, epoch: float) -> None:
+        """Set the gate's offset for this time; the gradient must leave it alone."""
         gate.set_offset(self.offset_at(epoch, gate))

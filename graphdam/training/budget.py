@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, TypeAlias
 
-import torch
-
-from graphdam.compaction import ChannelGroup
 from graphdam.errors import SettingsError
-from graphdam.evaluation.cost import num_parameters
 from graphdam.gates import DAMGate, GeometricSchedule
-from graphdam.nn import Encoder
-from graphdam.nn.surgery import compact
-from graphdam.objectives import PreparedGraph
 from graphdam.training.brake import smoothed
+
+Cost: TypeAlias = Callable[..., Mapping[str, int]]
+"""From the open channels of every gate to what the compact model costs, by kind of cost."""
 
 
 class Budget:
@@ -36,10 +32,11 @@ class Budget:
 
     Args:
         limits: the most of each kind of cost, `parameters` or `multiply_adds`.
-        encoder: gated.
-        prepared: the graph whose multiply-adds are counted.
+        gates: of the model.
+        cost: what it costs at other widths.
         begin: last epoch at the start width's cost.
         end: first epoch within the limits.
+        repeats: how often each gate's channels stand side by side, for messages; once by default.
 
     Raises:
         SettingsError: the smallest model that the gates allow costs more.
@@ -48,34 +45,21 @@ class Budget:
     def __init__(
         self,
         limits: Mapping[str, int],
-        encoder: Encoder,
-        prepared: PreparedGraph,
+        gates: Sequence[DAMGate],
+        cost: Cost,
         begin: int,
         end: int,
+        *,
+        repeats: Sequence[int] | None = None,
     ) -> None:
-        groups = encoder.channel_groups()
         self.limits = dict(limits)
-        self.groups = [group for group in groups if group.gate is not None]
-        self.gates: list[DAMGate] = [
-            encoder.get_submodule(group.gate)  # type: ignore[misc, arg-type]
-            for group in self.groups
-        ]
+        self.gates = list(gates)
+        self.repeats = list(repeats or [1] * len(gates))
         self.worths = [0.0] * len(self.gates)
         self.has_closed = False
-
-        @cache
-        def cost(*widths: int) -> dict[str, int]:
-            keep = _keep(groups, self.groups, widths)
-            with torch.random.fork_rng([]):  # a new encoder draws weights, which no run must feel
-                small = compact(encoder, keep)
-            return {
-                "parameters": num_parameters(small),
-                "multiply_adds": small.multiply_adds(prepared.x, prepared.adjacency),
-            }
-
-        self.cost = cost
+        self.cost = cache(cost)
         self._refuse_impossible()
-        start = cost(*(gate.num_channels for gate in self.gates))
+        start = self.cost(*(gate.num_channels for gate in self.gates))
         self.allowed = {
             kind: GeometricSchedule(max(start[kind], limit), limit, begin, end)
             for kind, limit in self.limits.items()
@@ -86,9 +70,7 @@ class Budget:
         cost = self.cost(*least)
         for kind, limit in self.limits.items():
             if cost[kind] > limit:
-                widths = [
-                    width * group.repeats for width, group in zip(least, self.groups, strict=True)
-                ]
+                widths = [width * times for width, times in zip(least, self.repeats, strict=True)]
                 raise SettingsError(
                     f"max_{kind}={limit} cannot be met: the smallest model that min_width allows, "
                     f"of hidden width {', '.join(map(str, widths))}, has {cost[kind]:,} "
@@ -107,7 +89,7 @@ class Budget:
                 worth = pull - float(gate.offset.grad)
                 self.worths[index] = smoothed(self.worths[index], worth)
 
-    def enforce(self, epoch: int) -> None:
+    def enforce(self, epoch: float) -> None:
         """Close channels until the model costs what it may in this epoch."""
         widths = [gate.width for gate in self.gates]
         while (kind := self._exceeded(widths, epoch)) is not None:
@@ -123,7 +105,7 @@ class Budget:
     def restore(self, values: dict[str, Any]) -> None:
         self.worths, self.has_closed = values["worths"], values["has_closed"]
 
-    def _exceeded(self, widths: Sequence[int], epoch: int) -> str | None:
+    def _exceeded(self, widths: Sequence[int], epoch: float) -> str | None:
         """The kind of cost that is furthest above what it may be, if any is."""
         cost = self.cost(*widths)
         over = {kind: cost[kind] / schedule.at(epoch) for kind, schedule in self.allowed.items()}
@@ -131,25 +113,15 @@ class Budget:
         return worst if over[worst] > 1 else None
 
     def _cheapest(self, widths: Sequence[int], kind: str) -> int:
-        """The gate that loses least by closing a channel for what that saves."""
-        now = self.cost(*widths)[kind]
+        """The gate that loses least by closing a channel for what that saves.
 
-        def price(index: int) -> tuple[float, int]:
-            fewer = [width - (each == index) for each, width in enumerate(widths)]
-            saved = now - self.cost(*fewer)[kind]
-            return self.worths[index] / saved, -saved
-
-        open_ones = [
-            index for index, gate in enumerate(self.gates) if widths[index] > gate.min_width
-        ]
-        return min(open_ones, key=price)
-
-
-def _keep(
-    groups: Sequence[ChannelGroup], gated: Sequence[ChannelGroup], widths: Sequence[int]
-) -> dict[str, torch.Tensor]:
-    """The prefix of every gated group, and the whole of the others."""
-    keep = {group.name: torch.arange(group.num_channels) for group in groups}
-    for group, width in zip(gated, widths, strict=True):
-        keep[group.name] = torch.arange(width)
-    return keep
+        The last channel of a branch that may vanish saves nothing: it stays, at zero.
+        """
+        now, prices = self.cost(*widths)[kind], {}
+        for index, gate in enumerate(self.gates):
+            if widths[index] > gate.min_width:
+                fewer = [width - (each == index) for each, width in enumerate(widths)]
+                saved = now - self.cost(*fewer)[kind]
+                if saved > 0:
+                    prices[index] = self.worths[index] / saved, -saved
+        return min(prices, key=prices.__getitem__)

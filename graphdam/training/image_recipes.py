@@ -76,8 +76,6 @@ _PLAIN_SGD: dict[str, Any] = {"gate_optimiser": "sgd", "gate_lr": 0.05}
 
 GRAPHS_ONLY: dict[str, Any] = {
     "split": None,
-    "max_parameters": None,
-    "max_multiply_adds": None,
     "gate_output": False,
     "nested": False,
     "width_rule": None,

@@ -92,11 +92,13 @@ class TrainingState:
         for step, batch in enumerate(self.prepared.batches(), start=1):
             is_last = step == self.prepared.num_batches
             is_watched = is_last or step % WATCH_EVERY == 0
+            time = epoch + (step - 1) / self.prepared.num_batches
+            self.control.begin_step(time)
             lesson = None if self.teacher is None else self._teach(self.teacher, batch)
             penalty_weight = self.control.penalty_weight(epoch)
             loss, outputs = self._loss(lesson, batch) if self.prefixes is None else self._nested()
             losses.append(float(loss.detach()))
-            self._step(loss, penalty_weight, is_watched=is_watched)
+            self._step(loss, penalty_weight, time=time, is_watched=is_watched)
             if not whole:
                 trained.append(self.objective.evaluate(outputs.detach(), batch, "train").score)
                 if is_watched and not is_last:
@@ -120,7 +122,7 @@ class TrainingState:
             seconds=0.0,
         )
 
-    def _step(self, loss: Tensor, penalty_weight: float, *, is_watched: bool) -> None:
+    def _step(self, loss: Tensor, penalty_weight: float, *, time: float, is_watched: bool) -> None:
         """One step of the student down its loss and the penalty on its widths."""
         control, student = self.control, self.student.encoder
         self._require_finite(float(loss.detach()))
@@ -128,7 +130,7 @@ class TrainingState:
             loss = loss + penalty_weight * student.penalty()
         self.student.step(loss, decay=control.brake.decay)
         self.objective.after_step(student)
-        control.end_step(self.epoch, penalty_weight=penalty_weight, is_watched=is_watched)
+        control.end_step(time, penalty_weight=penalty_weight, is_watched=is_watched)
 
     def _loss(self, lesson: Lesson | None, batch: Prepared) -> tuple[Tensor, Tensor]:
         """The task's loss and, beside a teacher, how far its outputs lie away; and the outputs."""

@@ -6,10 +6,10 @@ from typing import Any
 
 from graphdam.errors import SettingsError
 from graphdam.gates import DAMGate, GeometricSchedule, PenaltySchedule, WidthSchedule, gates_of
-from graphdam.nn import Encoder
-from graphdam.objectives import Prepared, PreparedGraph
+from graphdam.objectives import Prepared
 from graphdam.training.brake import Brake, smoothed
 from graphdam.training.budget import Budget
+from graphdam.training.compact_cost import cost_of_widths
 from graphdam.training.model import Model, gate_repeats
 from graphdam.training.settings import Settings
 
@@ -47,10 +47,13 @@ class WidthControl:
         )
         self.budget: Budget | None = None
         if settings.limits and self.gates:
-            assert isinstance(encoder, Encoder)
-            assert isinstance(prepared, PreparedGraph)
             self.budget = Budget(
-                settings.limits, encoder, prepared, min(begin, last), min(end, last)
+                settings.limits,
+                self.gates,
+                cost_of_widths(encoder, prepared),
+                min(begin, last),
+                min(end, last),
+                repeats=gate_repeats(encoder),
             )
         self.mean_offsets = [gate.initial_offset for gate in self.gates]
 
@@ -59,21 +62,30 @@ class WidthControl:
         return epoch >= self.final_from
 
     def begin_epoch(self, epoch: int) -> None:
-        """Put the gates where this epoch has them."""
+        """Say which gates learn in this epoch, and put them where they stay once it is the last."""
         is_moving = self.penalty.is_active(epoch)
         # A width that was set may be what keeps the student away, whatever its decay.
         is_learnt = not self.targets and not (self.budget and self.budget.has_closed)
         if is_moving or (self.is_final(epoch) and is_learnt):
             self.brake.relieve(again=self.is_final(epoch))
+        self.begin_step(epoch)
         for gate in self.gates:
-            gate.set_steepness(self.steepness.at(epoch))
             gate.offset.requires_grad_(not self.targets and is_moving)
         for other in self.others:
             other.requires_grad_(is_moving)
-        for gate, schedule in zip(self.gates, self.targets, strict=False):
-            schedule.apply(gate, epoch)
         if not self.targets and epoch == self.penalty.end:
             self._settle(epoch)
+
+    def begin_step(self, time: float) -> None:
+        """Put the gates where this time has them.
+
+        Args:
+            time: in epochs, so that long ones do not close many channels at once.
+        """
+        for gate in self.gates:
+            gate.set_steepness(self.steepness.at(time))
+        for gate, schedule in zip(self.gates, self.targets, strict=False):
+            schedule.apply(gate, time)
 
     def _settle(self, epoch: int) -> None:
         """Put the offsets where they stay."""
@@ -92,11 +104,11 @@ class WidthControl:
             return 0.0
         return self.penalty.weight_at(epoch) * self.brake.pressure
 
-    def end_step(self, epoch: int, *, penalty_weight: float, is_watched: bool = True) -> None:
+    def end_step(self, time: float, *, penalty_weight: float, is_watched: bool = True) -> None:
         """Keep the offsets where they matter and within the budget.
 
         Args:
-            epoch: whose step it was.
+            time: of the step, in epochs.
             penalty_weight: the λ that its loss had.
             is_watched: whether the brake is told after it, and may turn: the offsets are averaged
                 from turn to turn.
@@ -106,7 +118,7 @@ class WidthControl:
             gate.set_offset(min(max(float(gate.offset.detach()), gate.lowest_offset), highest))
         if self.budget is not None:
             self.budget.weigh(penalty_weight)
-            self.budget.enforce(epoch)
+            self.budget.enforce(time)
         if is_watched:
             self.mean_offsets = [
                 smoothed(mean, float(gate.offset.detach()))

@@ -65,9 +65,15 @@ def test_one_json_document_and_nothing_else(graphdam: Callable[..., Any]) -> Non
             "model of graphs (gcn, graphsage, gat).",
         ),
         (
-            ["--dataset", "digits-images", "--max-multiply-adds", "9"],
-            "These settings contradict each other: max_multiply_adds=9 is for graphs, and "
+            ["--dataset", "digits-images", "--gate-output"],
+            "These settings contradict each other: gate_output=True is for graphs, and "
             "dataset='digits-images' is a set of images: leave it out.",
+        ),
+        (
+            ["--dataset", "digits-images", "--max-multiply-adds", "9"],
+            "max_multiply_adds=9 cannot be met: the smallest model that min_width allows, of "
+            "hidden width 1, 1, has 75 multiply-adds; allow at least that many, or lower "
+            "min_width.",
         ),
     ],
 )

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
+from tiny_images import quick_images, tiny_images
 from training_runs import assert_same_weights, train
 
 from graphdam.data import Graph
 from graphdam.errors import SettingsError
 from graphdam.evaluation.cost import num_parameters
-from graphdam.nn import Encoder
-from graphdam.objectives import PreparedGraph, prepare_graph
-from graphdam.training import Settings, build_gated
+from graphdam.gates import DAMGate, gates_of
+from graphdam.nn import Encoder, ImageModel
+from graphdam.objectives import Prepared, PreparedGraph, prepare_graph
+from graphdam.training import Settings, Trainer, build_gated, task_of
 from graphdam.training.budget import Budget
+from graphdam.training.compact_cost import cost_of_widths
+from graphdam.training.model import Model, gate_repeats
+from graphdam.training.width import WidthControl
 
 MakeSettings = Callable[..., Settings]
 
@@ -33,6 +39,13 @@ MODELS: list[dict[str, Any]] = [
 def started(settings: Settings, graph: Graph) -> tuple[Encoder, PreparedGraph]:
     encoder = build_gated(settings, graph)
     return encoder, prepare_graph(encoder, graph)
+
+
+def made(limits: dict[str, int], model: Model, prepared: Prepared) -> Budget:
+    """The budget of a run whose width moves over its first ten epochs."""
+    gates = [gate for gate in gates_of(model).values() if isinstance(gate, DAMGate)]
+    cost = cost_of_widths(model, prepared)
+    return Budget(limits, gates, cost, 0, 10, repeats=gate_repeats(model))
 
 
 def cost_of(encoder: Encoder, prepared: PreparedGraph) -> dict[str, int]:
@@ -70,7 +83,7 @@ def test_both_budgets_are_kept(quick: MakeSettings, karate: Graph) -> None:
 
 def test_what_it_counts_is_what_the_compact_model_has(quick: MakeSettings, karate: Graph) -> None:
     encoder, prepared = started(quick(model="gat", num_layers=3, heads=4), karate)
-    budget = Budget({"parameters": 10**9}, encoder, prepared, 0, 10)
+    budget = made({"parameters": 10**9}, encoder, prepared)
     for gate, width in zip(budget.gates, (3, 2), strict=True):
         gate.set_offset(gate.offset_of(width))
     assert encoder.widths == [12, 8]
@@ -95,7 +108,7 @@ def budget(quick: MakeSettings, karate: Graph) -> Budget:
     """Of three gates of 16 channels, each of which may close to 2."""
     encoder, prepared = started(quick(num_layers=4), karate)
     limit = cost_of(encoder, prepared)["parameters"] // 2
-    return Budget({"parameters": limit}, encoder, prepared, 0, 10)
+    return made({"parameters": limit}, encoder, prepared)
 
 
 def widths(budget: Budget) -> list[int]:
@@ -157,9 +170,46 @@ def test_the_smallest_model_is_allowed_and_less_is_refused(
     fit, _ = train(quick(num_layers=3, **{f"max_{kind}": least}), karate)
     assert fit.encoder.widths == [2, 2]
     with pytest.raises(SettingsError) as caught:
-        Budget({kind: least - 1}, encoder, prepared, 0, 10)
+        made({kind: least - 1}, encoder, prepared)
     assert str(caught.value) == (
         f"max_{kind}={least - 1} cannot be met: the smallest model that min_width allows, of "
         f"hidden width 2, 2, has {least:,} {kind.replace('_', '-')}; allow at least that many, or "
         f"lower min_width."
     )
+
+
+@pytest.mark.parametrize("kind", ["parameters", "multiply_adds"])
+@pytest.mark.parametrize("model", ["mlp", "lenet5", "preresnet"])
+def test_models_of_images_have_budgets_too(kind: str, model: str) -> None:
+    depth: dict[str, Any] = {"depth": 8} if model == "preresnet" else {}
+    given: dict[str, Any] = {"model": model, "penalty_weight": 0.0, "teacher": False, **depth}
+    images = tiny_images()
+    wide = cost_of_images(task_of(quick_images("wide", model=model, **depth), images).build())
+    limit = wide[kind] // 2
+    given[f"max_{kind}"] = limit
+    settings = quick_images(**given)
+    fit = Trainer(settings).fit(task_of(settings, images).build(), images, seed=0)
+    assert 0.75 * limit < cost_of_images(fit.encoder)[kind] <= limit
+
+
+def cost_of_images(model: ImageModel) -> dict[str, int]:
+    small = model.compact()
+    return {"parameters": num_parameters(small), "multiply_adds": small.multiply_adds()}
+
+
+def test_within_a_long_epoch_a_target_is_neared_step_by_step(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = quick_images(target_width=(8, 6), batch_size=10)
+    widths, end_step = [], WidthControl.end_step
+
+    def end(self: WidthControl, *args: Any, **kwargs: Any) -> None:
+        end_step(self, *args, **kwargs)
+        widths.append(self.gates[0].width)
+
+    monkeypatch.setattr(WidthControl, "end_step", end)
+    images = tiny_images()
+    Trainer(settings).fit(task_of(settings, images).build(), images, seed=0)
+    assert widths == sorted(widths, reverse=True)
+    assert widths[:13:6] == [24, 16, 8]  # epochs 0 to 2, of six steps each
+    assert max(before - after for before, after in pairwise(widths)) <= 2

@@ -72,6 +72,7 @@ RUNS: list[tuple[str, dict[str, Any]]] = [
     ("default", {}),
     ("default", {"model": "lenet5", "target_width": (4, 6, 9)}),
     ("default", {"model": "preresnet", "depth": 8, "augment": True}),
+    ("default", {"max_parameters": 6000}),
     ("default", {"dropout": 0.3, "teacher_end": 0.5, "optimiser": "sgd", "lr": 0.05}),
     ("paper", {}),
     ("paper", {"model": "preresnet", "depth": 8}),
@@ -229,11 +230,6 @@ AGAINST = "These settings contradict each other: "
             {"dataset": "cora", "objective": "image-classification"},
             f"{AGAINST}objective='image-classification' is not for graphs, and dataset='cora' is "
             "one: leave it out.",
-        ),
-        (
-            {"dataset": "mnist", "max_parameters": 1000},
-            f"{AGAINST}max_parameters=1000 is for graphs, and dataset='mnist' is a set of images: "
-            "leave it out.",
         ),
         (
             {"dataset": "mnist", "num_layers": 3},

@@ -1,0 +1,56 @@
+"""What a compact model would cost at other widths than its gates have."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from graphdam.compaction import ChannelGroup, GatedModel
+from graphdam.evaluation.cost import num_parameters
+from graphdam.nn import Encoder, ImageModel
+from graphdam.nn.image_cost import PlannedCost
+from graphdam.nn.surgery import compact
+from graphdam.objectives import Prepared, PreparedGraph
+from graphdam.training.budget import Cost
+from graphdam.training.model import Model
+
+
+def cost_of_widths(model: Model, prepared: Prepared) -> Cost:
+    """Parameters and multiply-adds at given numbers of open channels, one a gate.
+
+    Args:
+        model: gated.
+        prepared: the graph that an inference reads; of images one alone is counted.
+    """
+    if isinstance(model, ImageModel):
+        assert isinstance(model.net, GatedModel)
+        return PlannedCost(model.net, model.shape)
+    assert isinstance(prepared, PreparedGraph)
+    return _EncoderCost(model, prepared)
+
+
+class _EncoderCost:
+    """Counted on the compacted encoder itself."""
+
+    def __init__(self, encoder: Encoder, prepared: PreparedGraph) -> None:
+        self.encoder = encoder
+        self.prepared = prepared
+        self.groups = encoder.channel_groups()
+
+    def __call__(self, *widths: int) -> dict[str, int]:
+        with torch.random.fork_rng([]):  # a new encoder draws weights, which no run must feel
+            small = compact(self.encoder, _prefixes(self.groups, widths))
+        return {
+            "parameters": num_parameters(small),
+            "multiply_adds": small.multiply_adds(self.prepared.x, self.prepared.adjacency),
+        }
+
+
+def _prefixes(groups: Sequence[ChannelGroup], widths: Sequence[int]) -> dict[str, torch.Tensor]:
+    """The first channels of every gated group, and the whole of the others."""
+    left = iter(widths)
+    return {
+        group.name: torch.arange(group.num_channels if group.gate is None else next(left))
+        for group in groups
+    }
