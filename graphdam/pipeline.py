@@ -12,8 +12,10 @@ from typing import Any
 
 import torch
 from pydantic import Field, ValidationError
+from torch import nn
 
 from graphdam._version import __version__
+from graphdam.baselines import num_nonzero, zero_shares
 from graphdam.data import Graph, Images, load_data
 from graphdam.errors import InexactError, RunFolderError
 from graphdam.evaluation.latency import median_latencies
@@ -27,6 +29,7 @@ from graphdam.report import (
     Prefix,
     RunRecord,
     Scores,
+    Sparsity,
     WideReference,
     draw_run,
     read_history,
@@ -37,8 +40,11 @@ from graphdam.report.scores import Frozen
 from graphdam.training import Settings, Task, Trainer, load_model, seeded, task_of
 from graphdam.training.checkpoint import read_checkpoint
 from graphdam.training.compute import choose_device, threads_for
+from graphdam.training.learner import balls_for
 from graphdam.training.model import Model
 from graphdam.training.run_folder import RunFolder
+from graphdam.training.shrink import without_smallest_filters
+from graphdam.training.system import system_of
 from graphdam.training.width import WidthControl
 
 LARGEST_DEVIATION = 1e-5
@@ -69,6 +75,7 @@ class SeedResult(Frozen):
     start_widths: list[int]
     parameters: int
     multiply_adds: int
+    sparsity: Sparsity | None = None
     deviation: float
     seconds: float
     wide: WideResult | None
@@ -164,6 +171,8 @@ def _refuse_unbuildable(task: Task[Any, Any]) -> None:
         model = task.build()
         objective = task.build_objective(model, seed=settings.seeds[0])
         WidthControl(settings, model, task.prepare(model, objective))
+        balls_for(settings, model)
+        system_of(settings, model, 1)
         if settings.teacher:
             task.build_wide()
 
@@ -190,6 +199,8 @@ def _run_seed(
     trainer = Trainer(settings, on_epoch=keep)
     fit = trainer.fit(model, task.data, objective, seed=seed, checkpoint=checkpoint)
     model = fit.encoder
+    if settings.removed_filters > 0:
+        model = without_smallest_filters(model, settings.removed_filters)
     prepared = task.prepare(model, objective)
     compact = model.compact()
     difference = task.deviation(model, compact, prepared)
@@ -225,6 +236,7 @@ def _run_seed(
         widths=compact.widths,
         start_widths=start_widths,
         **task.cost(compact, prepared),
+        sparsity=sparsity_of(compact) if settings.system is not None else None,
         deviation=difference,
         seconds=fit.seconds,
         wide=wide,
@@ -237,6 +249,11 @@ def _run_seed(
     write_atomically(done, result.model_dump_json(indent=1) + "\n")
     checkpoint.unlink(missing_ok=True)
     return result
+
+
+def sparsity_of(model: nn.Module) -> Sparsity:
+    """How many parameters of a model are not zero, and where the zeros are."""
+    return Sparsity(nonzero=num_nonzero(model), layers=zero_shares(model))
 
 
 def _read_seed_result(path: Path) -> SeedResult:
@@ -252,7 +269,7 @@ def _read_seed_result(path: Path) -> SeedResult:
 
 def _latency(task: Task[Any, Any], compact: Model) -> Latency | None:
     """One inference of the wide and of the compact model, alternately; weights do not matter."""
-    if task.settings.gate is None:
+    if task.settings.gate is None and task.settings.removed_filters == 0:
         return None
     device = next(compact.parameters()).device
     with seeded(0, device):
@@ -317,6 +334,7 @@ def _record(
         prefixes=_prefixes(settings, results),
         parameters=[result.parameters for result in results],
         multiply_adds=[result.multiply_adds for result in results],
+        sparsity=None if settings.system is None else _sparsities(results),
         latency=latency,
         deviation=max(result.deviation for result in results),
         seconds=[result.seconds for result in results],
@@ -339,12 +357,26 @@ def _prefixes(settings: Settings, results: list[SeedResult]) -> list[list[Prefix
     return [result.prefixes or [] for result in results]
 
 
+def _sparsities(results: list[SeedResult]) -> list[Sparsity]:
+    return [result.sparsity for result in results if result.sparsity is not None]
+
+
 def _further(scores: list[dict[str, float]]) -> dict[str, Scores]:
     """The other scores of the test part, by name."""
     return {name: Scores.of(name, [each[name] for each in scores]) for name in scores[0]}
 
 
 def _selection(settings: Settings) -> str:
+    if settings.system == "irrelevance":
+        return (
+            "The sparsest of all looks at or above the lower bound on validation; test read once."
+        )
+    if settings.system == "aswl":
+        begin = min(round(settings.ratio_end * settings.epochs), settings.epochs - 1)
+        return (
+            f"The best epoch on validation from {begin} on, when the ratios rest (ties: lower "
+            f"loss); test read once."
+        )
     if settings.gate is None:
         return "The best of all epochs on validation (ties: lower loss); test read once."
     begin = min(round(settings.gate_end * settings.epochs), settings.epochs - 1)

@@ -14,7 +14,7 @@ from graphdam.baselines.irrelevance import (
     irrelevance,
     irrelevance_penalty,
 )
-from graphdam.baselines.masks import WeightMasks, weights_of
+from graphdam.baselines.masks import WeightMasks, num_nonzero, weights_of, zero_shares
 from graphdam.baselines.minge import minge_width, structure_entropy
 from graphdam.baselines.norm_balls import (
     GroupKSupportBall,
@@ -51,10 +51,12 @@ __all__ = [
     "make_ball",
     "minge_width",
     "nuclear_ball",
+    "num_nonzero",
     "pca",
     "structure_entropy",
     "top_variance",
     "truncate_columns",
     "weights_of",
     "without_filters",
+    "zero_shares",
 ]

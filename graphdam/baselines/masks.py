@@ -39,6 +39,19 @@ def weights_of(model: nn.Module) -> dict[str, nn.Parameter]:
     return found
 
 
+def num_nonzero(model: nn.Module) -> int:
+    """Parameters of a model that are not zero."""
+    return sum(int(parameter.count_nonzero()) for parameter in model.parameters())
+
+
+def zero_shares(model: nn.Module) -> dict[str, float]:
+    """The share of zeros in each of `weights_of`, by its path."""
+    return {
+        name: 1 - int(weight.count_nonzero()) / weight.numel()
+        for name, weight in weights_of(model).items()
+    }
+
+
 class WeightMasks:
     """Which weights of a model are held at zero.
 

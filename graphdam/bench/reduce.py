@@ -10,6 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from graphdam.baselines import pca, top_variance, truncate_columns
+from graphdam.bench.shrink import shrink_run
 from graphdam.errors import SettingsError
 from graphdam.evaluation.cost import num_parameters
 from graphdam.nn import Encoder
@@ -39,6 +40,10 @@ def reduce_run(run: Path, reduction: Reduction, *, data_root: Path | None = None
         SettingsError: the model is narrower than that, or has no embedding to cut.
         GraphDamError: the run has not finished, or its graph cannot be loaded.
     """
+    if reduction.share is not None:
+        return shrink_run(run, reduction, data_root=data_root)
+    assert reduction.width is not None
+    width = reduction.width
     loaded = load_run(run, data_root=data_root)
     record = read_record(run)
     objective = build_objective(loaded.settings, loaded.graph, loaded.encoder, seed=loaded.seed)
@@ -46,7 +51,7 @@ def reduce_run(run: Path, reduction: Reduction, *, data_root: Path | None = None
     prepared = prepare_graph(loaded.encoder, graph)
     encoder = loaded.encoder
     if reduction.cuts_encoder:
-        encoder = _truncated(loaded, reduction.width)
+        encoder = _truncated(loaded, width)
         outputs = objective.quiet_outputs(encoder, prepared)
     else:
         outputs = _cut_outputs(loaded, objective, prepared, reduction)
@@ -86,12 +91,14 @@ def _cut_outputs(
             f"'{reduction.method}' cuts embeddings, and {loaded.settings.objective} makes classes: "
             f"take 'truncate', or an objective that learns an embedding."
         )
+    width = reduction.width
+    assert width is not None
     z = objective.quiet_outputs(loaded.encoder, prepared)
-    _require_at_most(reduction.width, z.size(1))
+    _require_at_most(width, z.size(1))
     cut = _CUTS[reduction.method]
     if reduction.method == "pca" and isinstance(objective, LinkReconstruction):
         cut = partial(pca, center=False)
-    return cut(z, reduction.width)
+    return cut(z, width)
 
 
 def _require_at_most(width: int, widest: int) -> None:

@@ -37,8 +37,11 @@ def train(
     recipe: Annotated[
         str | None,
         typer.Option(
-            help="default (DAM beside a wide teacher) or wide (no gates); rivals: paper (plain "
-            "DAM), l1, l0 (other gates), nested (Matryoshka losses), minge, random."
+            "--recipe",
+            "--method",
+            help="dam or default (DAM beside a wide teacher), wide (no gates); rivals: paper "
+            "(plain DAM), l1, l0 (other gates), nested (Matryoshka losses), irrelevance, aswl "
+            "(masked weights), frank-wolfe (to be cut), minge, random.",
         ),
     ] = None,
     target_width: Annotated[
@@ -162,7 +165,7 @@ def _train(
     if resume and out is not None and not given and recipe is None:
         settings = RunFolder.open(Path(out)).settings()
     else:
-        settings = Settings.of(recipe or "default", **given)
+        settings = Settings.of("default" if recipe in (None, "dam") else recipe, **given)
     folder = Path(out) if out is not None else _default_folder(settings, resume=resume)
     command = shlex.join(["graphdam", *sys.argv[1:]])
     with TrainingProgress(settings, to.progress) as progress:

@@ -98,6 +98,21 @@ class ImageModel(nn.Module):
         net = attach_gates(self.net, torch.zeros(2, *self.shape), gate=gate, min_width=min_width)
         return ImageModel(net, self.kind, self.arguments, self.shape, net.widths)
 
+    def keeping(self, choose: Callable[[GatedModel], Mapping[str, Tensor]]) -> ImageModel:
+        """A new, physically smaller model with chosen channels only; not exact.
+
+        Args:
+            choose: the channels to keep by group name, of a plain model with gates that are 1.
+        """
+        device = next(self.parameters()).device
+        example = torch.zeros(2, *self.shape, device=device)
+        gated = attach_gates(self.net, example, gate="l1")  # whose values begin at 1
+        keep = choose(gated)
+        widths = [len(keep[group.name]) for group in gated.groups]
+        return ImageModel(
+            gated.compact(keep=keep), self.kind, self.arguments, self.shape, widths
+        ).train(self.training)
+
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = self.net(x)
         return out

@@ -20,6 +20,7 @@ class HistoryLine(Frozen):
     `train`, `val` and `teacher_val` are scores as fractions (`teacher_val` is `None` without a
     teacher); `widths`, `offsets` and `gate_values` have an entry a gate. `gate_values` holds
     the soft value of every channel and is there only on some epochs, to keep the file small.
+    `sparsity` is the share of weights that are masked, where a system masks any.
     `seconds` counts from the seed's start.
     """
 
@@ -33,6 +34,7 @@ class HistoryLine(Frozen):
     widths: list[Count]
     offsets: list[float]
     steepness: float
+    sparsity: Fraction | None = None
     gate_values: list[list[float]] | None = None
     seconds: NonNegative
 

@@ -60,6 +60,7 @@ def merge_records(records: Sequence[RunRecord], *, command: str) -> RunRecord:
         "prefixes": _a_seed(entries, lambda record: record.prefixes),
         "parameters": _a_seed(entries, lambda record: record.parameters),
         "multiply_adds": _a_seed(entries, lambda record: record.multiply_adds),
+        "sparsity": _a_seed(entries, lambda record: record.sparsity),
         "latency": _middle_latency(records),
         "deviation": max(record.deviation for record in records),
         "stability": None,  # a record does not hold the embeddings that are compared
@@ -78,7 +79,7 @@ def _require_alike(one: RunRecord, other: RunRecord) -> None:
     ]
     found += [
         (f"having {name}", getattr(one, name) is not None, getattr(other, name) is not None)
-        for name in ("latency", "prefixes", "selected_epochs")
+        for name in ("latency", "prefixes", "selected_epochs", "sparsity")
     ]
     for name, mine, theirs in found:
         if mine != theirs:

@@ -67,20 +67,49 @@ class Prefix(Frozen):
     val: Fraction
 
 
+class Sparsity(Frozen):
+    """How many numbers of a model are not zero, though all of them are stored and multiplied.
+
+    `nonzero` counts parameters, biases included. `layers` holds the share of zeros in every weight
+    of two or more axes, by its path. Zeros make a model neither smaller nor faster.
+    """
+
+    nonzero: Count
+    layers: dict[str, Fraction]
+
+
 class Reduction(Frozen):
-    """How a trained model was made narrower afterwards, without further training.
+    """How a trained model was made smaller afterwards, without further training.
 
     "truncate" cuts the encoder to its first channels, every layer in proportion, and makes it
     cheaper. "pca", "top-variance" and "columns" cut its embedding, from an encoder that stays as
-    it was: `width` principal axes, columns of largest variance, first columns.
+    it was: `width` principal axes, columns of largest variance, first columns. "filters" removes
+    the `share` of every layer's filters whose norm is smallest, "svd" makes two layers of each
+    that together hold that `share` less, and "magnitude" puts that `share` of all weights, the
+    smallest, at zero.
     """
 
-    method: Literal["truncate", "pca", "top-variance", "columns"]
-    width: Width
+    method: Literal["truncate", "pca", "top-variance", "columns", "filters", "svd", "magnitude"]
+    width: Width | None = None
+    share: Fraction | None = None
+
+    @model_validator(mode="after")
+    def _one_size(self) -> Reduction:
+        takes_share = self.method in ("filters", "svd", "magnitude")
+        if (self.width is None, self.share is None) != (takes_share, not takes_share):
+            raise ValueError(
+                f"'{self.method}' takes a {'share' if takes_share else 'width'} and nothing else"
+            )
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_what_it_does_not_take(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        content: dict[str, Any] = dump(self)
+        return {name: value for name, value in content.items() if value is not None}
 
     @property
     def cuts_encoder(self) -> bool:
-        return self.method == "truncate"
+        return self.width is None or self.method == "truncate"
 
 
 class RunRecord(Frozen):
@@ -104,6 +133,8 @@ class RunRecord(Frozen):
     `reduction` is there where what was scored is not the model that was trained.
     `stability` is how alike the seeds' embeddings are (mean linear CKA), where there are several
     seeds of an objective that learns one.
+    `sparsity` says, per seed, how many parameters are not zero, where weights were masked:
+    `parameters` and `multiply_adds` count them all.
     """
 
     format: Literal[1] = FORMAT
@@ -132,6 +163,7 @@ class RunRecord(Frozen):
     reduction: Reduction | None = None
     parameters: list[Count]
     multiply_adds: list[Count]
+    sparsity: list[Sparsity] | None = None
     latency: Latency | None
     deviation: NonNegative
     stability: Fraction | None = None
@@ -141,6 +173,14 @@ class RunRecord(Frozen):
     threads: Annotated[int, Field(ge=1)]
     versions: dict[str, str]
     notes: list[str] = Field(default_factory=list)
+
+    @model_serializer(mode="wrap")
+    def _without_sparsity_as_before(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Where nothing was masked, a record is the bytes that it ever was."""
+        content: dict[str, Any] = dump(self)
+        if self.sparsity is None:
+            content.pop("sparsity", None)
+        return content
 
     @property
     def learns_embedding(self) -> bool:
@@ -153,6 +193,11 @@ class RunRecord(Frozen):
         if self.reduction is None or self.reduction.cuts_encoder:
             return None
         return self.reduction.width
+
+    @property
+    def is_masked(self) -> bool:
+        """Whether what it has fewer of are weights that are not zero, at the size it had."""
+        return self.sparsity is not None
 
     @field_validator("created")
     @classmethod
@@ -188,6 +233,8 @@ class RunRecord(Frozen):
             lengths["selected_epochs"] = len(self.selected_epochs)
         if self.prefixes is not None:
             lengths["prefixes"] = len(self.prefixes)
+        if self.sparsity is not None:
+            lengths["sparsity"] = len(self.sparsity)
         for name, length in lengths.items():
             if length != len(self.seeds):
                 raise ValueError(

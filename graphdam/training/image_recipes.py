@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from graphdam.errors import SettingsError
+from graphdam.training.recipes import FRANK_WOLFE
 
 IMAGE_OBJECTIVE = "image-classification"
 
-IMAGE_RECIPES = ("default", "paper", "l1", "l0", "wide")
+IMAGE_RECIPES = ("default", "paper", "l1", "l0", "wide", "irrelevance", "frank-wolfe", "aswl")
 """The recipes that are about images too."""
 
 _SHARED: dict[str, Any] = {
@@ -69,6 +70,16 @@ _RECIPES: dict[str, dict[str, Any]] = {
     },
     "l1": {"teacher": False, "gate": "l1", "gate_begin": 0.0},
     "l0": {"teacher": False, "gate": "l0", "gate_begin": 0.0},
+    "irrelevance": {
+        "gate": None,
+        "system": "irrelevance",
+        "sparsity_weight": 1e-3,
+        "prune_step": 0.08,
+        "prune_looks": 60,
+        "bound_tolerance": 0.002,
+    },
+    "frank-wolfe": {"gate": None, **FRANK_WOLFE},
+    "aswl": {"gate": None, "system": "aswl", "sparsity_weight": 1.0},
 }
 
 _PLAIN_SGD: dict[str, Any] = {"gate_optimiser": "sgd", "gate_lr": 0.05}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from graphdam.baselines import FrankWolfe, NormBall, balls_of
 from graphdam.gates import gates_of, parameter_groups
 from graphdam.objectives import Evaluation, Prepared
 from graphdam.training.checkpoint import (
@@ -19,24 +21,26 @@ from graphdam.training.checkpoint import (
 )
 from graphdam.training.model import AnyObjective, Model
 from graphdam.training.settings import Settings
+from graphdam.training.system import system_of
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """The epoch that is kept, what validation scored there and, if that decided, how far the
-    teacher was."""
+    """The epoch that is kept and what validation scored there; how far the teacher was, or the
+    merit that its system gave it, if that decided."""
 
     epoch: int
     score: float
     loss: float
     distance: float | None = None
+    merit: float = 0.0
 
     @property
-    def rank(self) -> tuple[float, float]:
+    def rank(self) -> tuple[float, float, float]:
         """The higher, the better."""
         if self.distance is not None:
-            return -self.distance, 0.0
-        return self.score, -self.loss
+            return -self.distance, 0.0, 0.0
+        return self.merit, self.score, -self.loss
 
 
 class Learner:
@@ -63,7 +67,8 @@ class Learner:
         self.settings = settings
         gated = bool(gates_of(encoder))
         is_noisy = gated or settings.disturbs_teacher or settings.norm is not None
-        self.is_steady = prepared.is_whole and not is_noisy
+        self.system = system_of(settings, encoder, prepared.num_batches)
+        self.is_steady = prepared.is_whole and not is_noisy and not self.system.is_masking
         self.ahead: Tensor | None = None
         self.weight_decay = settings.gated_weight_decay if gated else settings.weight_decay
         self.lr = settings.gated_lr if gated else settings.lr
@@ -75,15 +80,24 @@ class Learner:
         )
         if objective is not None:
             groups[0]["params"] = [*groups[0]["params"], *objective.parameters()]
-        self.optimisers = _optimisers(settings, groups, decoupled=gated and settings.decoupled)
+        beside = self.system.parameters()
+        if beside:
+            groups.append({"params": beside, "lr": settings.ratio_lr, "weight_decay": 0.0})
+        balls = balls_for(settings, encoder)
+        decoupled = gated and settings.decoupled
+        self.optimisers = _optimisers(settings, groups, balls, decoupled=decoupled)
         self.chosen: Chosen | None = None
         self.best: dict[str, Tensor] = {}
 
     def begin_epoch(self, epoch: int) -> None:
         """Take the learning rate of this epoch."""
-        if self.settings.lr_schedule == "cosine":
-            share = epoch / self.settings.epochs
-            self._weights["lr"] = self.lr * (1 + math.cos(math.pi * share)) / 2
+        self.system.begin_epoch(epoch)
+        share = epoch / self.settings.epochs
+        match self.settings.lr_schedule:
+            case "cosine":
+                self._weights["lr"] = self.lr * (1 + math.cos(math.pi * share)) / 2
+            case "linear":
+                self._weights["lr"] = self.lr * (1 - share)
 
     def outputs(self, objective: AnyObjective, prepared: Prepared) -> Tensor:
         """In training mode, with gradient: what a step starts from."""
@@ -103,16 +117,19 @@ class Learner:
         for optimiser in self.optimisers:
             optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
+        self.system.before_step()
         for optimiser in self.optimisers:
             optimiser.step()
+        self.system.after_step()
 
     def consider(self, epoch: int, val: Evaluation, *, distance: float | None = None) -> None:
         """Keep this epoch's parameters if it is better than those before.
 
         It is if it scores higher, or as high at a lower loss; where a distance from the teacher is
-        given, if that is smaller.
+        given, if that is smaller; where weights are pruned as long as the score is high enough, if
+        fewer are left.
         """
-        now = Chosen(epoch, val.score, val.loss, distance)
+        now = Chosen(epoch, val.score, val.loss, distance, self.system.merit)
         if self.chosen is None or now.rank > self.chosen.rank:
             self.chosen = now
             self.best = {
@@ -132,6 +149,7 @@ class Learner:
         tensors = module_tensors(f"{name}/now", self.encoder)
         for place, optimiser in zip(_PLACES, self.optimisers, strict=False):
             tensors |= optimiser_tensors(f"{name}/{place}", optimiser)
+        tensors |= {f"{name}/system/{key}": value for key, value in self.system.tensors().items()}
         return tensors | {f"{name}/best/{key}": value for key, value in self.best.items()}
 
     def restore(self, name: str, checkpoint: Checkpoint) -> None:
@@ -140,6 +158,7 @@ class Learner:
         for place, optimiser in zip(_PLACES, self.optimisers, strict=False):
             restore_optimiser(optimiser, checkpoint.part(f"{name}/{place}"))
         self.best = checkpoint.part(f"{name}/best")
+        self.system.restore(checkpoint.part(f"{name}/system"), checkpoint.values["systems"][name])
         chosen = checkpoint.values["chosen"][name]
         self.chosen = None if chosen is None else Chosen(**chosen)
 
@@ -154,7 +173,11 @@ _PLACES = ("adam", "gates")
 
 
 def _optimisers(
-    settings: Settings, groups: list[dict[str, Any]], *, decoupled: bool
+    settings: Settings,
+    groups: list[dict[str, Any]],
+    balls: Mapping[nn.Parameter, NormBall],
+    *,
+    decoupled: bool,
 ) -> list[torch.optim.Optimizer]:
     """One for all, or one for the weights and one for the gates where they move unlike."""
     weights, *gates = groups
@@ -164,9 +187,20 @@ def _optimisers(
     kinds = (settings.optimiser, settings.gate_optimiser)
     made: list[torch.optim.Optimizer] = []
     for part, kind in zip(parts, kinds, strict=False):
-        if kind == "sgd":
+        if kind == "frank-wolfe":
+            made.append(
+                FrankWolfe(part, balls, momentum=settings.momentum, rescaling=settings.rescaling)
+            )
+        elif kind == "sgd":
             made.append(torch.optim.SGD(part, momentum=settings.momentum, fused=True))
         else:
             adam = torch.optim.AdamW if decoupled else torch.optim.Adam
             made.append(adam(part, fused=True))
     return made
+
+
+def balls_for(settings: Settings, model: nn.Module) -> dict[nn.Parameter, NormBall]:
+    """The balls that Frank-Wolfe keeps a model's weights in; none under another optimiser."""
+    if settings.optimiser != "frank-wolfe":
+        return {}
+    return balls_of(model, settings.ball, share=settings.ball_share, multiple=settings.ball_radius)

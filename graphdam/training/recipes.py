@@ -38,6 +38,14 @@ _RIVAL: dict[str, Any] = {
     "gate_begin": 0.0,
 }
 
+FRANK_WOLFE: dict[str, Any] = {
+    "optimiser": "frank-wolfe",
+    "lr": 0.1,
+    "lr_schedule": "linear",
+    "weight_decay": 0.0,
+}
+"""What is Frank-Wolfe's own on graphs and on images."""
+
 RECIPES: dict[str, Recipe] = {
     "default": Recipe("DAM gates beside a wide teacher that the gated model imitates."),
     "paper": Recipe(
@@ -71,6 +79,18 @@ RECIPES: dict[str, Recipe] = {
         as_wide=True,
     ),
     "wide": Recipe("The wide model alone: what everything else is compared with.", {"gate": None}),
+    "irrelevance": Recipe(
+        "The wide model, its irrelevant weights decayed and pruned step by step (masks).",
+        {"gate": None, "system": "irrelevance", "sparsity_weight": 1e-3},
+    ),
+    "frank-wolfe": Recipe(
+        "The wide model trained inside balls of sparse corners, to be cut without retraining.",
+        {"gate": None, **FRANK_WOLFE},
+    ),
+    "aswl": Recipe(
+        "The wide model, a pruning ratio learnt for each layer (a reading of ASWL; masks).",
+        {"gate": None, "system": "aswl", "sparsity_weight": 1.0},
+    ),
     "minge": Recipe(
         "A model trained alone, as wide as the graph's entropy says (MinGE).",
         {"gate": None, "width_rule": "minge"},

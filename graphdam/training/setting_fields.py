@@ -82,12 +82,13 @@ class SettingFields(BaseModel):
         None, ge=1, description="Images a step, at most; None for all of them in one."
     )
     augment: bool = Field(False, description="Crop and mirror images at random (CIFAR).")
-    optimiser: Literal["adam", "sgd"] = Field(
-        "adam", description="What moves the weights; sgd has momentum."
+    optimiser: Literal["adam", "sgd", "frank-wolfe"] = Field(
+        "adam", description="What moves the weights; sgd and frank-wolfe have momentum."
     )
-    momentum: float = Field(0.9, ge=0, lt=1, description="Of sgd.")
-    lr_schedule: Literal["constant", "cosine"] = Field(
-        "constant", description="Learning rate of the weights over the epochs; cosine ends at 0."
+    momentum: float = Field(0.9, ge=0, lt=1, description="Of sgd and frank-wolfe.")
+    lr_schedule: Literal["constant", "cosine", "linear"] = Field(
+        "constant",
+        description="Learning rate of the weights over the epochs; cosine and linear end at 0.",
     )
     lr: float = Field(
         0.01,

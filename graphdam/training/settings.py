@@ -11,10 +11,10 @@ from graphdam.errors import SettingsError, unknown_choice
 from graphdam.training.agreement import require_agreement
 from graphdam.training.image_recipes import IMAGE_OBJECTIVE, image_defaults
 from graphdam.training.recipes import AS_WIDE, OBJECTIVES, RECIPES, defaults_of
-from graphdam.training.setting_fields import SettingFields
+from graphdam.training.system_fields import SystemFields, require_one_system
 
 
-class Settings(SettingFields):
+class Settings(SystemFields):
     """The settings of a run; a misspelt or contradictory one is an error.
 
     Make them with `Settings.of("default", dataset="cora", epochs=200)`: a recipe fills in what is
@@ -55,6 +55,7 @@ class Settings(SettingFields):
     @model_validator(mode="after")
     def _agree(self) -> Settings:
         require_agreement(self)
+        require_one_system(self)
         return self
 
     def changed(self) -> dict[str, Any]:

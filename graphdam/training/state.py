@@ -99,6 +99,8 @@ class TrainingState:
             loss, outputs = self._loss(lesson, batch) if self.prefixes is None else self._nested()
             losses.append(float(loss.detach()))
             self._step(loss, penalty_weight, time=time, is_watched=is_watched)
+            if not is_last and self.student.system.wants_look:
+                self._look_for_system()
             if not whole:
                 trained.append(self.objective.evaluate(outputs.detach(), batch, "train").score)
                 if is_watched and not is_last:
@@ -118,6 +120,7 @@ class TrainingState:
             widths=self._widths(),
             offsets=[float(gate.offset.detach()) for gate in self.dam_gates],
             steepness=float(self.dam_gates[0].steepness) if self.dam_gates else 1.0,
+            sparsity=self.student.system.sparsity if self.settings.system else None,
             gate_values=self._gate_values(epoch),
             seconds=0.0,
         )
@@ -244,14 +247,25 @@ class TrainingState:
         if self.prepared.is_whole:
             train = objective.evaluate(outputs, looked_at, "train")
         gap = None if lesson is None else float(objective.disagreement(outputs, lesson.outputs))
-        if self._is_eligible():
+        if self._is_eligible() and self.student.system.is_eligible(val):
             score = val if self.prefixes is None else self._nested_score()
             distance = gap if self.settings.keeps_nearest else None
             self.student.consider(self.epoch, score, distance=distance)
+        self.student.system.look(val)
         if lesson is not None:
             assert gap is not None
             self._tell_brake(lesson, gap, val.score)
         return train.score, val.score
+
+    @torch.no_grad()
+    def _look_for_system(self) -> None:
+        """A look within an epoch, where the student's system cannot wait for its end."""
+        objective, looked_at = self.objective, self.prepared.looked_at
+        outputs = self.student.quiet_outputs(objective, looked_at)
+        val = objective.evaluate(outputs, looked_at, "val")
+        if self.student.system.is_eligible(val):
+            self.student.consider(self.epoch, val)
+        self.student.system.look(val)
 
     def _tell_brake(self, lesson: Lesson, gap: float, val: float) -> None:
         """How far the student lies from its teacher, its score too, on what both have seen."""
@@ -336,6 +350,7 @@ class TrainingState:
             "epoch": self.epoch,
             "seconds": self.seconds,
             "chosen": chosen,
+            "systems": {name: learner.system.values() for name, learner in learners.items()},
             "control": self.control.values(),
             "settings": _identity(self.settings),
         }

@@ -122,7 +122,8 @@ class Trainer:
         for each in (encoder, teacher):
             if each is not None:
                 task.hand_back(each)
-        fit = Fit(encoder, teacher, chosen, teacher_chosen, state.seconds, state.control.notes())
+        notes = state.control.notes() + state.student.system.notes()
+        fit = Fit(encoder, teacher, chosen, teacher_chosen, state.seconds, notes)
         return self._fall_back(fit) if falls_short else fit
 
     def _fall_back(self, fit: Fit[M]) -> Fit[M]:
