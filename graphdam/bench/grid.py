@@ -112,7 +112,8 @@ class Method:
         settings: of every cell.
         varies: the settings that take the value; several take the same one.
         values: widths or other numbers, the most telling first: a quick bench takes a few.
-        cuts: the cells train nothing, and cut the model that `settings` make to these widths.
+        cuts: the cells train nothing, and cut the model that `settings` make to these widths, or
+            take these shares of it away.
     """
 
     name: str
@@ -136,10 +137,15 @@ class Method:
             Cell(
                 f"{where}-{self.name}-{value}",
                 settings,
-                Reduction.model_validate({"method": self.cuts, "width": value}),
+                Reduction.model_validate({"method": self.cuts, _size_of(value): value}),
             )
             for value in values
         ]
+
+
+def _size_of(value: float) -> str:
+    """What a reduction calls a value: widths are whole numbers, shares are not."""
+    return "width" if isinstance(value, int) else "share"
 
 
 DEFAULT = Method("default")
@@ -321,6 +327,39 @@ def _pruning(*, quick: bool) -> Bench:
     return Bench("pruning", summary, cells)
 
 
+_REMOVED = (0.5, 0.7, 0.3)
+"""Shares of filters, or of what two layers of low rank hold."""
+
+_MASKED = (0.95, 0.9, 0.98)
+
+
+def _systems(*, quick: bool) -> Bench:
+    spectral = {"recipe": "frank-wolfe", "ball": "spectral-k-support"}
+    frank_wolfe = Method("frank-wolfe", {"recipe": "frank-wolfe"})
+    methods = (
+        DEFAULT,
+        WIDE,
+        Method("wide-filters", WIDE.settings, values=_REMOVED, cuts="filters"),
+        Method("wide-magnitude", WIDE.settings, values=_MASKED, cuts="magnitude"),
+        frank_wolfe,
+        replace(frank_wolfe, name="frank-wolfe-filters", values=_REMOVED, cuts="filters"),
+        Method("irrelevance", {"recipe": "irrelevance"}),
+        Method("aswl", {"recipe": "aswl"}, ("target_sparsity",), _MASKED),
+    )
+    of_images = (
+        *methods,
+        Method("wide-svd", WIDE.settings, values=_REMOVED, cuts="svd"),
+        Method("spectral", spectral),
+        Method("spectral-svd", spectral, values=_REMOVED, cuts="svd"),
+    )
+    cells = _grid(of_images, datasets=("mnist",), models=("lenet5", "mlp"), quick=quick)
+    if not quick:
+        cells += _grid(of_images, datasets=("cifar10-subset",), models=("preresnet",), quick=quick)
+        cells += _grid(methods, datasets=PLANETOID[:2], quick=quick)
+    summary = "Irrelevance, Frank-Wolfe and ASWL beside DAM: masks and smaller models apart."
+    return Bench("systems", summary, cells)
+
+
 class _Builder(Protocol):
     def __call__(self, *, quick: bool) -> Bench: ...
 
@@ -332,6 +371,7 @@ BENCHES: dict[str, _Builder] = {
     "embeddings": _embeddings,
     "paper-graphs": _paper_graphs,
     "pruning": _pruning,
+    "systems": _systems,
 }
 """The named benches, each a function of `quick`."""
 

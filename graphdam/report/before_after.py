@@ -34,7 +34,8 @@ def before_after(record: RunRecord) -> TextTable:
     """
     data = _data(record)
     if record.wide is None:
-        columns: tuple[str, ...] = ("", "model" if record.recipe == "wide" else "compact")
+        is_whole = record.recipe == "wide" or record.widths[0] == record.start_widths
+        columns: tuple[str, ...] = ("", "model" if is_whole else "compact")
         rows = _alone(record)
     else:
         columns = ("", f"wide ({record.wide.name})", "compact", "change")
@@ -108,6 +109,9 @@ def _alone(record: RunRecord) -> tuple[tuple[str, ...], ...]:
         ("parameters", span(record.parameters)),
         ("multiply-adds", span(record.multiply_adds)),
     ]
+    if record.sparsity is not None:
+        nonzero = span([each.nonzero for each in record.sparsity])
+        rows.insert(2, ("of them not zero (masked, no smaller)", nonzero))
     if record.latency is not None:
         rows.append((_latency_label(record.latency), milliseconds(record.latency.compact_ms)))
     rows.append((_score_label("test", record.test), percent(record.test)))

@@ -20,6 +20,11 @@ def caption(records: Sequence[RunRecord], *, compared: bool = True) -> str:
         raise ValueError("A caption needs at least one record, received none.")
     sentences = [f"Split: {_distinct(record.split for record in records)}"]
     sentences += _joined(dict.fromkeys(record.selection for record in records))
+    if any(record.is_masked for record in records):
+        sentences.append(
+            "Masked weights are zeros: they are stored and multiplied like others, so parameters "
+            "and multiply-adds count them, and masks make a model neither smaller nor faster"
+        )
     if any(record.evaluator for record in records):
         evaluators = _distinct(record.evaluator or "graphdam" for record in records)
         sentences.append(f"Scored by {evaluators}")

@@ -8,6 +8,7 @@ from statistics import fmean, stdev
 
 from graphdam.report.methods import (
     display_name,
+    is_of_system,
     method_name,
     require_one_version,
     setting_of,
@@ -80,7 +81,9 @@ def comparison(records: Sequence[RunRecord]) -> TextTable:
 
     The difference is to the widest model trained alone with the same seeds, if it is among the
     records. Columns that would say the same on every row (objective) are left out; so is the one
-    on what became narrower, where no encoder stays wide behind a cut embedding.
+    on what became narrower, where no encoder stays wide behind a cut embedding, the one on weights
+    that are not zero, where none were masked, and the one on training time, where no system beside
+    DAM was trained.
 
     Raises:
         RunFolderError: the records are of several versions of graphdam.
@@ -101,6 +104,8 @@ def comparison(records: Sequence[RunRecord]) -> TextTable:
     metric = metric_text(next(iter(metrics))) if len(metrics) == 1 else "score"
     further = sorted({name for record in records for name in record.further})
     some_stay_wide = any(record.output_cut_to is not None for record in records)
+    some_masked = any(record.is_masked for record in records)
+    tells_time = any(is_of_system(record) for record in records)
     tells_stability = any(record.stability is not None for record in records)
     columns = (
         "data set",
@@ -110,8 +115,10 @@ def comparison(records: Sequence[RunRecord]) -> TextTable:
         "width per layer",
         *(("narrower part",) if some_stay_wide else ()),
         "parameters",
+        *(("of them not zero",) if some_masked else ()),
         "multiply-adds",
         "latency ratio (×)",
+        *(("training time (×)",) if tells_time else ()),
         f"test {metric} (%)",
         *(f"{part_of(name)} {metric_text(name)} (%)".strip() for name in further),
         *(("alike over seeds (CKA)",) if tells_stability else ()),
@@ -126,6 +133,8 @@ def comparison(records: Sequence[RunRecord]) -> TextTable:
         if reference is not None and reference is not record:
             paired = paired_by_seed(record, reference)
         narrower = narrower_part(record, records)
+        nonzero = None if record.sparsity is None else [each.nonzero for each in record.sparsity]
+        time = None if reference is None else fmean(record.seconds) / fmean(reference.seconds)
         rows.append(
             (
                 display_name(record.dataset),
@@ -135,8 +144,10 @@ def comparison(records: Sequence[RunRecord]) -> TextTable:
                 _widths_cell(record),
                 *((narrower or MISSING,) if some_stay_wide else ()),
                 span(record.parameters),
+                *((MISSING if nonzero is None else span(nonzero),) if some_masked else ()),
                 span(record.multiply_adds),
                 MISSING if record.latency is None else ratio(record.latency.ratio),
+                *((MISSING if time is None else ratio(time),) if tells_time else ()),
                 percent(record.test)
                 + (f" {metric_text(record.test.metric)}" if len(metrics) > 1 else ""),
                 *(
@@ -150,6 +161,10 @@ def comparison(records: Sequence[RunRecord]) -> TextTable:
             )
         )
         more: list[Value] = []
+        if some_masked:
+            more.append(None if nonzero is None else fmean(nonzero))
+        if tells_time:
+            more.append(time)
         for name in further:
             scores = record.further.get(name)
             more += [None, None] if scores is None else [scores.mean, scores.std]
@@ -161,6 +176,8 @@ def comparison(records: Sequence[RunRecord]) -> TextTable:
         rows=tuple(rows),
         data_columns=(
             *_DATA_COLUMNS,
+            *(("nonzero_parameters",) if some_masked else ()),
+            *(("training_time_ratio",) if tells_time else ()),
             *(
                 f"{part_of(name)}_{name}_{value}".strip("_")
                 for name in further

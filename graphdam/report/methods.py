@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from graphdam.errors import RunFolderError
 from graphdam.report.record import RunRecord
@@ -13,7 +14,18 @@ _ALONE = {
     "minge": "trained alone, MinGE's width",
     "random": "random weights",
     "nested": "nested losses",
+    "irrelevance": "irrelevance (masks)",
+    "aswl": "ASWL (masks)",
+    "frank-wolfe": "Frank-Wolfe",
 }
+_SYSTEMS = ("irrelevance", "aswl", "frank-wolfe")
+_SHARES = {"filters": "filters removed", "svd": "split by SVD", "magnitude": "smallest masked"}
+_SIZES = {
+    "bound_tolerance": "tolerance",
+    "target_sparsity": "target",
+    "removed_filters": "filters removed",
+}
+"""Settings that say how small a model becomes, as λ does, and what they are called."""
 _REDUCTIONS = {"pca": "PCA", "top-variance": "columns of largest variance", "columns": "columns"}
 _NAMES = {
     "cora": "Cora",
@@ -105,11 +117,14 @@ def method_name(record: RunRecord) -> str:
     # under a brake λ decides little, so it is named only where somebody set it
     tells = record.wide is None or "penalty_weight" in record.changed
     penalty = [f"λ = {weight:g}"] if weight and tells else []
-    return ", ".join([line_name(record), *penalty])
+    sizes = [f"{_SIZES[name]} = {value:g}" for name, value in _sizes(record)]
+    share = record.reduction.share if record.reduction is not None else None
+    removed = [] if share is None else [f"{100 * share:g} %"]
+    return ", ".join([line_name(record), *removed, *penalty, *sizes])
 
 
 def line_name(record: RunRecord) -> str:
-    """What a line of a figure is called: a method at every width, whatever λ led there."""
+    """What a line of a figure is called: a method at every size, whatever led there."""
     return ", ".join([_recipe_name(record), *_changes(record)])
 
 
@@ -117,10 +132,10 @@ def _recipe_name(record: RunRecord) -> str:
     if record.reduction is not None and not record.reduction.cuts_encoder:
         model = "wide" if record.recipe == "wide" else record.recipe
         return f"{_REDUCTIONS[record.reduction.method]} of {model} (output only)"
-    if record.reduction is not None and record.recipe == "wide":
+    if record.reduction is not None and record.recipe == "wide" and not _share_removed(record):
         return "wide, truncated"
     if record.recipe in _ALONE:
-        return _ALONE[record.recipe]
+        return ", ".join([_ALONE[record.recipe], *_share_removed(record)])
     if starts_at_target(record):
         return f"narrow + {record.wide.name}" if record.wide is not None else "narrow"
     gate = "no gate" if record.gate is None else _GATES.get(record.gate, record.gate)
@@ -130,6 +145,21 @@ def _recipe_name(record: RunRecord) -> str:
     # other recipes are named by their gate, if it is one of their own
     own = record.recipe == "default" or record.gate not in ("dam", None)
     return name if own else f"{name} ({record.recipe})"
+
+
+def _share_removed(record: RunRecord) -> list[str]:
+    """What a trained model lost a share of, in words."""
+    method = None if record.reduction is None else record.reduction.method
+    return [_SHARES[method]] if method in _SHARES else []
+
+
+def _sizes(record: RunRecord) -> list[tuple[str, Any]]:
+    return [(name, record.changed[name]) for name in _SIZES if name in record.changed]
+
+
+def is_of_system(record: RunRecord) -> bool:
+    """Whether one of the systems beside DAM made it, whose training may take longer."""
+    return record.recipe in _SYSTEMS
 
 
 def is_graphdam(record: RunRecord) -> bool:
@@ -149,12 +179,18 @@ def _changes(record: RunRecord) -> list[str]:
     is_set = "target_width" in record.changed and not starts_at_target(record)
     words = ["width set"] if is_set else []
     shown = {"target_width", "hidden_channels", "embedding_channels", "start_width"}
-    shown.add("penalty_weight")
+    shown |= {"penalty_weight", *_SIZES}
     return words + [
-        _ACTIVATIONS.get(str(value), f"act={value}") if name == "act" else f"{name}={value}"
-        for name, value in record.changed.items()
-        if name not in shown
+        _change(name, value) for name, value in record.changed.items() if name not in shown
     ]
+
+
+def _change(name: str, value: object) -> str:
+    if name == "ball":
+        return str(value)
+    if name == "act":
+        return _ACTIVATIONS.get(str(value), f"act={value}")
+    return f"{name}={value}"
 
 
 def display_name(name: str) -> str:

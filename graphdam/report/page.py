@@ -11,8 +11,8 @@ from graphdam.files import write_atomically
 from graphdam.report.bench_folder import MissingCell
 from graphdam.report.caption import caption, notes
 from graphdam.report.comparison import comparison
-from graphdam.report.figures import draw_frontier
-from graphdam.report.methods import display_name, is_graphdam
+from graphdam.report.figures import draw_frontier, draw_systems
+from graphdam.report.methods import display_name, is_graphdam, is_of_system
 from graphdam.report.missing import with_missing
 from graphdam.report.record import RunRecord
 from graphdam.report.table import TextTable, to_csv, to_markdown
@@ -72,6 +72,11 @@ def write_group(group: Group, out: Path) -> list[Path]:
         parts.append(f"![Test score against width]({width.name})")
         parts.append(f"![Test score against multiply-adds]({cost.name})")
         files += [width, cost]
+    if any(is_of_system(record) for record in group.records):
+        picture = out / f"{name}-systems.png"
+        draw_systems(group.records, picture)
+        parts.append(f"![Test score against size and cost, masks apart]({picture.name})")
+        files.append(picture)
     write_atomically(files[0], "\n\n".join(parts) + "\n")
     write_atomically(files[1], to_csv(table))
     return files

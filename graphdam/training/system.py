@@ -156,7 +156,9 @@ class Irrelevance(System):
 class Aswl(System):
     """Layer-wise attention to the pruning ratios; they rest from `ratio_end` on.
 
-    Only models with resting ratios may be kept.
+    The penalty rewards sparsity below `target_sparsity` and punishes it above, so that λ decides
+    how firmly the target is held and the loss decides which layers give way. Only models with
+    resting ratios may be kept.
     """
 
     is_masking = True
@@ -179,7 +181,7 @@ class Aswl(System):
 
     def before_step(self) -> None:
         is_short = self.attention.sparsity < self.settings.target_sparsity
-        weight = self.settings.sparsity_weight if is_short else 0.0
+        weight = self.settings.sparsity_weight * (1 if is_short else -1)
         self.attention.begin_step(weight, is_learning=not self.rests)
 
     def after_step(self) -> None:

@@ -61,7 +61,7 @@ class SystemFields(SettingFields):
     rescaling: Rescaling = Field("gradient", description="What Frank-Wolfe's step is scaled by.")
 
     target_sparsity: float = Field(
-        0.95, gt=0, lt=1, description="Where aswl's reward for sparsity ends."
+        0.95, gt=0, lt=1, description="The share of zeros that aswl's penalty draws to."
     )
     initial_ratio: float = Field(
         0.1, gt=0, lt=1, description="Every layer's pruning ratio at the start (aswl)."

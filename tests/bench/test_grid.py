@@ -60,7 +60,7 @@ def test_an_unknown_bench_names_the_known_ones() -> None:
         find_bench("planetiod")
     assert str(error.value) == (
         "Unknown bench 'planetiod': did you mean 'planetoid'? Known: embeddings, graphs, links, "
-        "paper-graphs, planetoid, pruning."
+        "paper-graphs, planetoid, pruning, systems."
     )
 
 
@@ -98,7 +98,8 @@ def test_a_cell_that_cuts_models_names_the_one_that_trains_them() -> None:
                 source = cells[cell.source]
                 assert source.reduction is None
                 assert source.settings == cell.settings
-                assert cell.name.endswith(f"-{cell.reduction.width}")
+                size = cell.reduction.width or cell.reduction.share
+                assert cell.name.endswith(f"-{size}")
 
 
 def test_a_pattern_brings_the_cells_whose_models_are_cut() -> None:

@@ -146,9 +146,9 @@ def test_pictures_show_something_and_are_stable(name: str, tmp_path: Path) -> No
 
 def test_a_panel_ends_above_failures_and_names_them() -> None:
     def end(members: list[RunRecord]) -> None:
-        panel = frontier._Panel("Cora", tuple(members), "accuracy")
+        panel = frontier.Panel("Cora", tuple(members), "accuracy")
         styles = styles_of([line_name(record) for record in members])
-        frontier._end_below(axes, panel, styles, lambda record: 8.0)
+        frontier.end_below(axes, panel, styles, lambda record: 8.0)
 
     axes = Figure().subplots()
     axes.set_ylim(30, 90)
@@ -174,17 +174,17 @@ def test_a_panel_ends_above_failures_and_names_them() -> None:
 def test_panels_of_one_data_set_are_told_apart() -> None:
     changes: list[dict[str, Any]] = [{}, {"split": "random"}, {"graphdam_version": "0.2.0"}]
     members = [RunRecord.model_validate({**EXAMPLE.model_dump(), **one}) for one in changes]
-    titles = [panel.title for panel in frontier._panels(members, ())]
+    titles = [panel.title for panel in frontier.panels_of(members, ())]
     assert titles == [
         "Cora, GCN, public, graphdam 0.1.0",
         "Cora, GCN, random, graphdam 0.1.0",
         "Cora, GCN, public, graphdam 0.2.0",
     ]
-    assert [panel.title for panel in frontier._panels(members[:1], ())] == ["Cora, GCN"]
+    assert [panel.title for panel in frontier.panels_of(members[:1], ())] == ["Cora, GCN"]
 
 
 def test_every_score_has_a_panel_of_its_own() -> None:
-    panels = frontier._panels(embeddings(), ("macro_f1", "nmi"))
+    panels = frontier.panels_of(embeddings(), ("macro_f1", "nmi"))
     assert [panel.score for panel in panels] == ["accuracy", "nmi"]  # nobody holds macro-F1
     assert [panel.mean(panel.records[0]) for panel in panels] == pytest.approx([83.0, 50.0])
 

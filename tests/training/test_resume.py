@@ -68,6 +68,9 @@ def assert_same_weights(first: nn.Module | None, second: nn.Module | None) -> No
         ("default", {"model": "gat", "target_width": (8,)}),
         ("paper", {"norm": "batch_norm", "gate_begin": 0.2, "gate_end": 0.6}),
         ("wide", {}),
+        ("irrelevance", {"prune_begin": 0.2, "prune_step": 0.3, "bound_tolerance": 0.2}),
+        ("frank-wolfe", {"lr": 0.1}),
+        ("aswl", {"initial_ratio": 0.4, "ratio_end": 0.5}),
     ],
 )
 def test_an_interrupted_seed_ends_bit_for_bit_where_it_would_have(

@@ -52,8 +52,8 @@ def test_settings_do_not_change() -> None:
 
 def test_an_unknown_recipe_lists_the_known_ones() -> None:
     assert refusal("papre") == (
-        "Unknown recipe 'papre': did you mean 'paper'? Known: default, l0, l1, minge, nested, "
-        "paper, random, wide."
+        "Unknown recipe 'papre': did you mean 'paper'? Known: aswl, default, frank-wolfe, "
+        "irrelevance, l0, l1, minge, nested, paper, random, wide."
     )
 
 

@@ -5,6 +5,7 @@ from graphdam.report.figures.frontier import draw_frontier
 from graphdam.report.figures.gates import draw_gates
 from graphdam.report.figures.prefixes import draw_prefixes
 from graphdam.report.figures.run import FIGURES_FOLDER, draw_run
+from graphdam.report.figures.systems import draw_systems
 
 __all__ = [
     "FIGURES_FOLDER",
@@ -13,4 +14,5 @@ __all__ = [
     "draw_gates",
     "draw_prefixes",
     "draw_run",
+    "draw_systems",
 ]

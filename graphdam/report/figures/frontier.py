@@ -42,7 +42,7 @@ _DEPTH = 9.0
 
 
 @dataclass(frozen=True)
-class _Panel:
+class Panel:
     """The records of one setting that hold one score, and that score."""
 
     title: str
@@ -93,10 +93,10 @@ def draw_frontier(
             f"No widths to draw among {len(records)} records: a frontier needs at least one "
             "record of a model with hidden layers. Name more runs."
         )
-    panels = _panels(points, further)
+    panels = panels_of(points, further)
     cost, count = shown_width, _count_in_widths
     if against == "multiply-adds":
-        cost, count = _multiply_adds, _count_in_multiply_adds
+        cost, count = multiply_adds_of, _count_in_multiply_adds
     styles = styles_of([line_name(record) for record in points])
     columns = _num_columns(panels)
     rows = -(-len(panels) // columns)
@@ -109,13 +109,13 @@ def draw_frontier(
                 axes.set_axis_off()
                 continue
             panel = panels[at]
-            _draw_band(axes, panel)
+            draw_band(axes, panel)
             if against == "multiply-adds":
                 _draw_front(axes, panel)
-            _draw_methods(axes, panel, styles, cost)
+            draw_methods(axes, panel, styles, cost)
             count(axes, panel.records)
-            _end_below(axes, panel, styles, cost)
-            _span_at_least(axes, 2.0)
+            end_below(axes, panel, styles, cost)
+            span_at_least(axes, 2.0)
             axes.set_title(panel.title)
             if at % columns == 0 or panels[at - 1].score != panel.score:
                 axes.set_ylabel(f"{part_of(panel.score)} {metric_text(panel.score)} (%)".strip())
@@ -135,7 +135,7 @@ def draw_frontier(
     return save_figure(draw, path, width=width, height=0.5 + 0.2 * lines + 3.2 * rows)
 
 
-def _panels(records: Sequence[RunRecord], further: Sequence[str]) -> list[_Panel]:
+def panels_of(records: Sequence[RunRecord], further: Sequence[str]) -> list[Panel]:
     """A panel a setting and score, the scores of a setting beside each other."""
     settings: dict[tuple[str, ...], list[RunRecord]] = {}
     for record in records:
@@ -145,11 +145,11 @@ def _panels(records: Sequence[RunRecord], further: Sequence[str]) -> list[_Panel
         score = name or members[0].test.metric
         holding = tuple(record for record in members if _score(record, score) is not None)
         if holding:
-            panels.append(_Panel(_title(members[0], records), holding, score))
+            panels.append(Panel(_title(members[0], records), holding, score))
     return panels
 
 
-def _num_columns(panels: Sequence[_Panel]) -> int:
+def _num_columns(panels: Sequence[Panel]) -> int:
     """As many as every setting has scores, so that each has a row; else as many as fit."""
     scores = Counter(setting_of(panel.records[0]) for panel in panels)
     each = set(scores.values())
@@ -172,9 +172,10 @@ def _score(record: RunRecord, name: str) -> Scores | None:
     return record.test if record.test.metric == name else record.further.get(name)
 
 
-def _draw_methods(
-    axes: Axes, panel: _Panel, styles: Mapping[str, Style], cost: Callable[[RunRecord], float]
+def draw_methods(
+    axes: Axes, panel: Panel, styles: Mapping[str, Style], cost: Callable[[RunRecord], float]
 ) -> None:
+    """Draws every method's records at their costs, joined where sizes were chosen."""
     for method, style in styles.items():
         mine = sorted((r for r in panel.records if line_name(r) == method), key=cost)
         if not mine:
@@ -207,7 +208,8 @@ def _draw_methods(
         )
 
 
-def _draw_band(axes: Axes, panel: _Panel) -> None:
+def draw_band(axes: Axes, panel: Panel) -> None:
+    """Draws the wide model's score and deviation across the panel."""
     band = _band(panel)
     if band is None:
         return
@@ -217,7 +219,7 @@ def _draw_band(axes: Axes, panel: _Panel) -> None:
     axes.axhline(mean, color=GREY, linewidth=1.2, linestyle="--", label=name)
 
 
-def _band(panel: _Panel) -> tuple[str, Scores] | None:
+def _band(panel: Panel) -> tuple[str, Scores] | None:
     records = panel.records
     alone = [wide for record in records if (wide := wide_alone(record, records)) is not None]
     if alone:
@@ -233,9 +235,9 @@ def _band(panel: _Panel) -> tuple[str, Scores] | None:
     return None
 
 
-def _draw_front(axes: Axes, panel: _Panel) -> None:
+def _draw_front(axes: Axes, panel: Panel) -> None:
     """A stair under which no model is worth its cost."""
-    points = [(_multiply_adds(record), panel.mean(record)) for record in panel.records]
+    points = [(multiply_adds_of(record), panel.mean(record)) for record in panel.records]
     front = [points[at] for at in pareto_front(points)]
     axes.plot(
         [cost for cost, _ in front] + [2.2 * max(cost for cost, _ in points)],
@@ -248,8 +250,8 @@ def _draw_front(axes: Axes, panel: _Panel) -> None:
     )
 
 
-def _end_below(
-    axes: Axes, panel: _Panel, styles: Mapping[str, Style], cost: Callable[[RunRecord], float]
+def end_below(
+    axes: Axes, panel: Panel, styles: Mapping[str, Style], cost: Callable[[RunRecord], float]
 ) -> None:
     """Ends a panel where only failures would lie, so that the others can be told apart."""
     from matplotlib.patheffects import withStroke
@@ -285,7 +287,7 @@ def _end_below(
             )
 
 
-def _span_at_least(axes: Axes, points: float) -> None:
+def span_at_least(axes: Axes, points: float) -> None:
     """Keeps small differences small where there is little else to see."""
     low, high = axes.get_ylim()
     if high - low < points:
@@ -293,14 +295,15 @@ def _span_at_least(axes: Axes, points: float) -> None:
         axes.set_ylim(middle - points / 2, middle + points / 2)
 
 
-def _limits(values: Sequence[float]) -> tuple[float, float]:
+def limits(values: Sequence[float]) -> tuple[float, float]:
+    """Where a logarithmic axis begins and ends."""
     low, high = min(values), max(values)
     room = 1.4 if high > 2 * low else 2.2
     return low / room, high * room
 
 
 def _count_in_widths(axes: Axes, records: Sequence[RunRecord]) -> None:
-    low, high = _limits([shown_width(record) for record in records])
+    low, high = limits([shown_width(record) for record in records])
     log2_axis(axes, "x", low=low, high=high)
     layers = max(len(record.start_widths) for record in records)
     if records[0].learns_embedding:
@@ -310,10 +313,11 @@ def _count_in_widths(axes: Axes, records: Sequence[RunRecord]) -> None:
 
 
 def _count_in_multiply_adds(axes: Axes, records: Sequence[RunRecord]) -> None:
-    low, high = _limits([_multiply_adds(record) for record in records])
+    low, high = limits([multiply_adds_of(record) for record in records])
     log_axis(axes, low=low, high=high)
     axes.set_xlabel("multiply-adds of one inference")
 
 
-def _multiply_adds(record: RunRecord) -> float:
+def multiply_adds_of(record: RunRecord) -> float:
+    """Of one inference, a mean over the seeds."""
     return fmean(record.multiply_adds)

@@ -45,6 +45,14 @@ _KNOWN = {
     "PCA of wide (output only)": Style(PURPLE, "p", size=6.5),
     "columns of wide (output only)": Style(YELLOW, "h", size=6.5),
     "random weights": Style(BLACK, "X", size=6.5),
+    "trained alone, filters removed": Style(ORANGE, "<", size=6, dashes="--"),
+    "trained alone, split by SVD": Style(ORANGE, "s", dashes=":"),
+    "trained alone, smallest masked": Style(ORANGE, "X", size=6.5, dashes="--"),
+    "Frank-Wolfe": Style(GREEN, "D"),
+    "Frank-Wolfe, filters removed": Style(GREEN, "v", size=6, dashes="--"),
+    "Frank-Wolfe, split by SVD, spectral-k-support": Style(GREEN, "s", dashes=":"),
+    "irrelevance (masks)": Style(PURPLE, "o"),
+    "ASWL (masks)": Style(SKY, "^", size=6.5),
 }
 
 
