@@ -20,7 +20,7 @@ from pathlib import Path
 from blocks import read_records, render
 
 from graphdam.errors import DataError, GraphDamError, unknown_choice
-from graphdam.report import draw_frontier
+from graphdam.report import draw_frontier, draw_systems
 from graphdam.report.figures.frontier import Against
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -38,11 +38,18 @@ class Frontier:
     further: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Systems:
+    """A figure of smaller models and of masked ones, apart."""
+
+    records: str
+
+
 _CITATIONS = ("cora", "citeseer", "pubmed")
 _PRUNED = ("mnist-lenet5", "mnist-mlp", "cifar10-subset-preresnet", "cifar10-subset-vgg16")
 _LINKS, _PROBE = ("average_precision",), ("macro_f1", "nmi")
 
-FIGURES: dict[str, Frontier] = {
+FIGURES: dict[str, Frontier | Systems] = {
     **{f"{name}-gcn.png": Frontier(f"planetoid/{name}-gcn-*") for name in _CITATIONS},
     "cora-gcn-multiply-adds.png": Frontier("planetoid/cora-gcn-*", "multiply-adds"),
     **{f"{n}-gcn.png": Frontier(f"graphs/{n}-gcn-*") for n in ("photo", "computers", "cs")},
@@ -53,6 +60,10 @@ FIGURES: dict[str, Frontier] = {
         for name in _CITATIONS
     },
     **{f"{n}.png": Frontier(f"pruning/{n}-*", "multiply-adds") for n in _PRUNED},
+    **{
+        f"{name}-systems.png": Systems(f"systems/{name}-*")
+        for name in ("mnist", "cifar10-subset", "cora", "citeseer")
+    },
 }
 """By the file's name; those that a page shows are drawn."""
 
@@ -100,7 +111,9 @@ def renew(text: str, *, results: Path, page: str) -> Page:
     return Page(text=text, fresh="".join(fresh), stale=tuple(stale))
 
 
-def shown_figures(pages: Iterable[str], figures: Mapping[str, Frontier]) -> dict[str, Frontier]:
+def shown_figures(
+    pages: Iterable[str], figures: Mapping[str, Frontier | Systems]
+) -> dict[str, Frontier | Systems]:
     """The figures that these pages show, by name."""
     shown = dict.fromkeys(name for page in pages for name in _SHOWN.findall(page))
     for name in shown:
@@ -111,14 +124,17 @@ def shown_figures(pages: Iterable[str], figures: Mapping[str, Frontier]) -> dict
 
 
 def stale_figures(
-    figures: Mapping[str, Frontier], folder: Path, *, results: Path, write: bool
+    figures: Mapping[str, Frontier | Systems], folder: Path, *, results: Path, write: bool
 ) -> list[str]:
     """The figures whose bytes are not those that their records make; mended if asked to."""
     stale = []
     with tempfile.TemporaryDirectory() as scratch:
         for name, figure in figures.items():
             records, drawn = read_records(figure.records, results), Path(scratch) / name
-            draw_frontier(records, drawn, against=figure.against, further=figure.further)
+            if isinstance(figure, Systems):
+                draw_systems(records, drawn)
+            else:
+                draw_frontier(records, drawn, against=figure.against, further=figure.further)
             fresh, file = drawn.read_bytes(), folder / name
             if file.is_file() and file.read_bytes() == fresh:
                 continue
@@ -133,7 +149,7 @@ def main(
     arguments: Sequence[str] | None = None,
     *,
     root: Path = ROOT,
-    figures: Mapping[str, Frontier] = FIGURES,
+    figures: Mapping[str, Frontier | Systems] = FIGURES,
 ) -> int:
     """The exit code: 0 where all is well, 1 for stale blocks under `--check`, 2 for an error."""
     assert __doc__ is not None

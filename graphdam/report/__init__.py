@@ -15,6 +15,7 @@ from graphdam.report.figures import (
     draw_gates,
     draw_prefixes,
     draw_run,
+    draw_systems,
 )
 from graphdam.report.history import HISTORY_FILE, HistoryLine, read_history
 from graphdam.report.hours import hours
@@ -75,6 +76,7 @@ __all__ = [
     "draw_gates",
     "draw_prefixes",
     "draw_run",
+    "draw_systems",
     "group_records",
     "hours",
     "is_alike",

@@ -143,6 +143,8 @@ def image_defaults(recipe: str, dataset: str, model: str | None) -> dict[str, An
     values = {**GRAPHS_ONLY, **_SHARED, **of_model, **own, **_RECIPES[recipe], "model": chosen}
     if (name, chosen) in _EPOCHS:
         values["epochs"] = _EPOCHS[name, str(chosen)]
+    if recipe == "irrelevance":
+        values["epochs"] *= 2  # first the dense model is learnt, then it is pruned
     if recipe == "paper" and values.get("optimiser") == "sgd":
         values |= _PLAIN_SGD
     return values

@@ -40,7 +40,7 @@ _RIVAL: dict[str, Any] = {
 
 FRANK_WOLFE: dict[str, Any] = {
     "optimiser": "frank-wolfe",
-    "lr": 0.1,
+    "lr": 0.5,
     "lr_schedule": "linear",
     "weight_decay": 0.0,
 }
@@ -81,15 +81,24 @@ RECIPES: dict[str, Recipe] = {
     "wide": Recipe("The wide model alone: what everything else is compared with.", {"gate": None}),
     "irrelevance": Recipe(
         "The wide model, its irrelevant weights decayed and pruned step by step (masks).",
-        {"gate": None, "system": "irrelevance", "sparsity_weight": 1e-3},
+        {
+            "gate": None,
+            "system": "irrelevance",
+            "sparsity_weight": 1e-4,
+            "prune_step": 0.08,
+            "prune_looks": 100,
+            "prune_patience": 20,
+            "bound_tolerance": 0.02,
+        },
     ),
     "frank-wolfe": Recipe(
         "The wide model trained inside balls of sparse corners, to be cut without retraining.",
-        {"gate": None, **FRANK_WOLFE},
+        # gradients of a whole graph are too small for steps in their length
+        {"gate": None, **FRANK_WOLFE, "lr": 0.03, "rescaling": "none"},
     ),
     "aswl": Recipe(
         "The wide model, a pruning ratio learnt for each layer (a reading of ASWL; masks).",
-        {"gate": None, "system": "aswl", "sparsity_weight": 1.0},
+        {"gate": None, "system": "aswl", "sparsity_weight": 5.0},
     ),
     "minge": Recipe(
         "A model trained alone, as wide as the graph's entropy says (MinGE).",
