@@ -62,6 +62,41 @@ def test_every_method_has_a_name(record: RunRecord, name: str) -> None:
     assert method_name(record) == line_name(record) == name
 
 
+@pytest.mark.parametrize(
+    ("record", "name", "line"),
+    [
+        (wide(recipe="irrelevance"), "irrelevance (masks)", "irrelevance (masks)"),
+        (
+            wide(recipe="aswl", changed={"target_sparsity": 0.9}),
+            "ASWL (masks), target = 0.9",
+            "ASWL (masks)",
+        ),
+        (
+            wide(recipe="frank-wolfe", changed={"ball": "l2"}),
+            "Frank-Wolfe, l2",
+            "Frank-Wolfe, l2",
+        ),
+        (
+            wide(recipe="frank-wolfe", reduction={"method": "filters", "share": 0.7}),
+            "Frank-Wolfe, filters removed, 70 %",
+            "Frank-Wolfe, filters removed",
+        ),
+        (
+            wide(reduction={"method": "magnitude", "share": 0.95}),
+            "trained alone, smallest masked, 95 %",
+            "trained alone, smallest masked",
+        ),
+        (
+            wide(reduction={"method": "svd", "share": 0.5}),
+            "trained alone, split by SVD, 50 %",
+            "trained alone, split by SVD",
+        ),
+    ],
+)
+def test_a_system_is_one_line_at_every_size(record: RunRecord, name: str, line: str) -> None:
+    assert (method_name(record), line_name(record)) == (name, line)
+
+
 def test_one_line_joins_every_penalty_weight() -> None:
     swept = altered(**{**ALONE, "penalty_weight": 2.0}, recipe="l0", gate="l0")
     assert method_name(swept) == "L0 gate, λ = 2"
