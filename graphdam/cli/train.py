@@ -76,7 +76,19 @@ def train(
     ] = None,
     num_layers: Annotated[int | None, typer.Option(help="Number of graph convolutions.")] = None,
     epochs: Annotated[
-        int | None, typer.Option(help="Full-batch training steps; passes over the images.")
+        int | None, typer.Option(help="Full-batch training steps; passes over batches or images.")
+    ] = None,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(help="Seed nodes a step, their neighbourhoods sampled (or images a step)."),
+    ] = None,
+    neighbors: Annotated[
+        str | None,
+        typer.Option(help="Neighbours that a batch samples for a node, by layer: 15,10,5."),
+    ] = None,
+    memory_budget: Annotated[
+        float | None,
+        typer.Option(help="GiB that a run may take: batches where the whole graph takes more."),
     ] = None,
     set_: Annotated[
         list[str] | None,
@@ -122,7 +134,7 @@ def train(
     given: dict[str, Any] = {
         "dataset": dataset if graph is None else str(Path(graph).resolve()),
         "model": model,
-        "target_width": _widths(target_width),
+        "target_width": _numbers("--target-width", target_width, "16,8"),
         "max_parameters": max_parameters,
         "max_multiply_adds": max_multiply_adds,
         "gate_output": gate_output or None,
@@ -132,6 +144,9 @@ def train(
         "hidden_channels": hidden_channels,
         "num_layers": num_layers,
         "epochs": epochs,
+        "batch_size": batch_size,
+        "neighbors": _numbers("--neighbors", neighbors, "15,10"),
+        "memory_budget": memory_budget,
         "device": device,
         "threads": threads,
     }
@@ -215,14 +230,16 @@ def _show(record: RunRecord, folder: Path, to: Output) -> None:
     to.text(f"Next: graphdam {first} {folder}\n      graphdam info {folder}")
 
 
-def _widths(text: str | None) -> tuple[int, ...] | None:
+def _numbers(option: str, text: str | None, example: str) -> tuple[int, ...] | None:
     if text is None:
         return None
     try:
         return tuple(int(part) for part in text.split(","))
     except ValueError:
+        one = example.split(",")[0]
         raise SettingsError(
-            f"--target-width takes one number or one a layer, as in 16 or 16,8; received '{text}'."
+            f"{option} takes one number or one a layer, as in {one} or {example}; received "
+            f"'{text}'."
         ) from None
 
 

@@ -3,7 +3,7 @@
 from graphdam.compaction.apply import apply_plan
 from graphdam.compaction.attach import attach_gates
 from graphdam.compaction.compact import compact_model
-from graphdam.compaction.deviation import deviation
+from graphdam.compaction.deviation import deviation, difference
 from graphdam.compaction.gated import GatedModel
 from graphdam.compaction.group import ChannelGroup, Consumer
 from graphdam.compaction.plan import CompactionPlan, LayerPlan, TensorPlan, plan_compaction
@@ -34,6 +34,7 @@ __all__ = [
     "attach_gates",
     "compact_model",
     "deviation",
+    "difference",
     "is_depthwise",
     "load_compact",
     "mixing_norm",

@@ -34,6 +34,13 @@ def deviation(
     0.5
     """
     out_a, out_b = _evaluate(a, inputs), _evaluate(b, inputs)
+    return difference(out_a, out_b, relative=relative, keep=keep)
+
+
+def difference(
+    out_a: Tensor, out_b: Tensor, *, relative: bool = False, keep: Tensor | None = None
+) -> float:
+    """`deviation` of outputs that are there already."""
     if keep is None:
         keep = torch.arange(out_b.size(-1), device=out_a.device)
     if (
@@ -47,10 +54,10 @@ def deviation(
             f"keep name as many channels as the second has."
         )
     padded = torch.zeros_like(out_a).index_copy(-1, keep, out_b)
-    difference = _largest(out_a - padded)
+    largest = _largest(out_a - padded)
     if relative:
-        return difference / max(_largest(out_a), torch.finfo(out_a.dtype).tiny)
-    return difference
+        return largest / max(_largest(out_a), torch.finfo(out_a.dtype).tiny)
+    return largest
 
 
 @torch.no_grad()

@@ -55,13 +55,12 @@ class CSRMatrix:
         column: Tensor,
         value: Tensor,
         shape: tuple[int, int],
-        transposed: tuple[Tensor, Tensor, Tensor],
+        transposed: tuple[Tensor, Tensor, Tensor] | None = None,
         tiles: list[_Tile] | None = None,
     ) -> None:
         self.row_pointer, self.column, self.value = row_pointer, column, value
         self.shape = shape
-        # row pointer and column of the transpose, and where each of its entries stands in `value`
-        self.transposed = transposed
+        self._transposed = transposed  # made when first needed, where it is not given
         # made when first needed, and shared by all that differ in their values only
         self._tiles: list[_Tile] = [] if tiles is None else tiles
         self._value_transposed: Tensor | None = None
@@ -76,18 +75,13 @@ class CSRMatrix:
         """From entries (`row[e]`, `column[e]`) = `value[e]`; repeated positions add up."""
         by_row = torch.argsort(row * shape[1] + column, stable=True)
         row, column, value = row[by_row], column[by_row], value[by_row]
-        by_column = torch.argsort(column, stable=True)
         index_type = torch.int32 if max(*shape, row.numel()) < 2**31 else torch.int64
         return cls(
             _pointer(row, shape[0]).to(index_type),
             column.to(index_type),
             value,
             shape,
-            (
-                _pointer(column[by_column], shape[1]).to(index_type),
-                row[by_column].to(index_type),
-                by_column,
-            ),
+            _transposed(row, column, shape[1], index_type),
         )
 
     @classmethod
@@ -102,6 +96,14 @@ class CSRMatrix:
         coo = matrix.to_sparse_coo().coalesce()  # type: ignore[no-untyped-call]
         row, column = coo.indices()
         return cls.from_coo(row, column, coo.values(), (matrix.size(0), matrix.size(1)))
+
+    @property
+    def transposed(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Row pointer and column of the transpose, and where its entries stand in `value`."""
+        if self._transposed is None:
+            row, column = self.row_of_entry(), self.column.long()
+            self._transposed = _transposed(row, column, self.shape[1], self.column.dtype)
+        return self._transposed
 
     def size(self, dim: int) -> int:
         return self.shape[dim]
@@ -143,19 +145,22 @@ class CSRMatrix:
         """On another device, or with entries of another floating-point type."""
         if isinstance(target, torch.dtype):
             return self.with_values(self.value.to(target))
-        pointer, column, order = self.transposed
+        transposed = self._transposed
+        if transposed is not None:
+            pointer, column, order = transposed
+            transposed = pointer.to(target), column.to(target), order.to(target)
         return CSRMatrix(
             self.row_pointer.to(target),
             self.column.to(target),
             self.value.to(target),
             self.shape,
-            (pointer.to(target), column.to(target), order.to(target)),
+            transposed,
         )
 
     def with_values(self, value: Tensor) -> CSRMatrix:
         """The same positions with other entries."""
         return CSRMatrix(
-            self.row_pointer, self.column, value, self.shape, self.transposed, self._tiles
+            self.row_pointer, self.column, value, self.shape, self._transposed, self._tiles
         )
 
     def dropout(self, p: float, *, training: bool) -> CSRMatrix:
@@ -194,6 +199,32 @@ class CSRMatrix:
         target = torch.repeat_interleave(torch.arange(index.numel(), device=self.device), count)
         first = torch.repeat_interleave(start - count.cumsum(0) + count, count)
         return target, first + torch.arange(target.numel(), device=self.device)
+
+    def block(self, start: int, stop: int, num_columns: int | None = None) -> CSRMatrix:
+        """The rows `start` … `stop` − 1, which share their entries with this matrix.
+
+        Args:
+            start: the first row.
+            stop: the row behind the last.
+            num_columns: of the block, where all of its entries lie in so many columns.
+        """
+        first, last = int(self.row_pointer[start]), int(self.row_pointer[stop])
+        return CSRMatrix(
+            self.row_pointer[start : stop + 1] - first,
+            self.column[first:last],
+            self.value[first:last],
+            (stop - start, self.shape[1] if num_columns is None else num_columns),
+        )
+
+    def select(self, index: Tensor) -> CSRMatrix:
+        """The matrix whose row i is row `index[i]` of this one."""
+        target, entry = self.entries_of(index)
+        return CSRMatrix(
+            _pointer(target, index.numel()).to(self.row_pointer.dtype),
+            self.column[entry],
+            self.value[entry],
+            (index.numel(), self.shape[1]),
+        )
 
     def rows(self, index: Tensor) -> Tensor:
         """The chosen rows, dense: [len(index), N]."""
@@ -268,6 +299,14 @@ class _Product(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         return ctx.matrix._transposed_times(gradient.contiguous()), None
+
+
+def _transposed(
+    row: Tensor, column: Tensor, num_columns: int, index_type: torch.dtype
+) -> tuple[Tensor, Tensor, Tensor]:
+    by_column = torch.argsort(column, stable=True)
+    pointer = _pointer(column[by_column], num_columns)
+    return pointer.to(index_type), row[by_column].to(index_type), by_column
 
 
 def _pointer(sorted_row: Tensor, num_rows: int) -> Tensor:

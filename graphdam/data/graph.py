@@ -13,6 +13,8 @@ from graphdam.data.csr import CSRMatrix
 Task = Literal["multiclass", "binary", "multilabel"]
 SplitName = Literal["train", "val", "test"]
 
+_ROWS = 2**18  # of features that are read at a time, where they may lie on disk
+
 
 class Split(NamedTuple):
     """Which nodes are learnt from, chosen on, and tested on: three boolean tensors [N]."""
@@ -40,6 +42,7 @@ class Graph:
         splits: the splits of that kind; run number i uses split i modulo their number.
         split_index: the split in use.
         evaluator: the OGB set whose evaluator decides the score of classes; None for ours.
+        features_on_disk: whether `x` is mapped from a file, and read from there as needed.
     """
 
     name: str
@@ -53,6 +56,7 @@ class Graph:
     splits: tuple[Split, ...]
     split_index: int = 0
     evaluator: str | None = None
+    features_on_disk: bool = False
 
     @property
     def num_nodes(self) -> int:
@@ -86,7 +90,9 @@ class Graph:
     def feature_norm(self) -> float:
         """How long a node's features are: the root mean square, over nodes, of their L2 norm."""
         entries = self.x.value if isinstance(self.x, CSRMatrix) else self.x
-        return float((entries.double().square().sum() / self.num_nodes).sqrt())
+        rows = torch.split(entries, _ROWS)
+        total = torch.stack([each.double().square().sum() for each in rows]).sum()
+        return float((total / self.num_nodes).sqrt())
 
     def mask(self, split: SplitName) -> Tensor:
         """The nodes of one part of the split in use: bool [N]."""

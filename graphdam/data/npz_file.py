@@ -26,13 +26,16 @@ _UNREADABLE = (
 )
 _ACCEPTED = (
     "`edge_index` [2, E] (and `edge_weight` [E]) or `adj_indptr`, `adj_indices`, `adj_data`,"
-    " `adj_shape`; `x` [N, F] or `x_indptr`, `x_indices`, `x_data`, `x_shape`; `y` [N] or [N, T];"
-    " and, if there is a split, `train_mask`, `val_mask`, `test_mask`"
+    " `adj_shape`; `x` [N, F] or `x_indptr`, `x_indices`, `x_data`, `x_shape`,"
+    " or NAME.x.npy beside it; `y` [N] or [N, T]; and, if there is a split, `train_mask`,"
+    " `val_mask`, `test_mask`"
 )
 
 
 def read_npz(path: Path) -> RawGraph:
     """Read the arrays of a graph; edges are taken as given, from row to column of `adj`.
+
+    Features may lie beside the archive, in `NAME.x.npy`: they stay on disk, to be read as needed.
 
     Entries of `adj` that are zero are no edges. Arrays of Python objects are refused, so nothing
     is ever unpickled.
@@ -42,7 +45,7 @@ def read_npz(path: Path) -> RawGraph:
     """
     arrays = read_arrays(path)
     edge_index, edge_weight = _edges(arrays, path)
-    x = arrays["x"] if "x" in arrays else _csr(arrays, "x", path)
+    x = _features(arrays, path)
     if "y" not in arrays:
         raise _missing(["y"], arrays, path)
     return RawGraph(
@@ -92,6 +95,33 @@ def read_arrays(path: Path) -> dict[str, Array]:
             f"{path}: the file cannot be read as a .npz archive and may be truncated ({error});"
             " write it again with numpy.savez."
         ) from error
+
+
+def _features(arrays: dict[str, Array], path: Path) -> Any:
+    beside = path.with_suffix(".x.npy")
+    is_inside = any(key == "x" or key.startswith("x_") for key in arrays)
+    if not beside.exists():
+        return arrays["x"] if "x" in arrays else _csr(arrays, "x", path)
+    if is_inside:
+        raise DataError(
+            f"{path}: the features `x` stand in this archive and in {beside.name} beside it; "
+            f"remove one of them."
+        )
+    try:
+        x = np.load(beside, mmap_mode="c", allow_pickle=False)  # nothing is ever written to it
+    except _UNREADABLE as error:
+        raise DataError(
+            f"{path}: the features in {beside.name} cannot be read as an array and may be "
+            f"truncated ({error}); write it again with numpy.save."
+        ) from error
+    if x.dtype != np.float32 or not x.flags.c_contiguous:
+        raise DataError(
+            f"{path}: features that stay on disk must be float32, row by row, but those in "
+            f"{beside.name} are {x.dtype}"
+            f"{'' if x.flags.c_contiguous else ', column by column'}; convert them with "
+            f"numpy.ascontiguousarray(x, dtype=numpy.float32)."
+        )
+    return x
 
 
 def _missing(keys: list[str], arrays: dict[str, Array], path: Path) -> DataError:

@@ -38,7 +38,7 @@ def prepare(
         binary: score two classes by ROC-AUC.
         bag_of_words: divide each node's features by their sum.
         sparse: store features as `CSRMatrix` always (`True`), never (`False`) or (`auto`) where
-            under a fifth of more than 10,000 entries are not zero.
+            under a fifth of more than 10,000 entries are not zero. What lies on disk stays there.
     """
     edge_index, edge_weight = merge_edges(raw)
     multilabel = raw.y.ndim == 2
@@ -54,6 +54,7 @@ def prepare(
         task=task,
         split_name=split_name,
         splits=splits,
+        features_on_disk=isinstance(x, np.memmap),
     )
 
 
@@ -105,6 +106,8 @@ def row_normalised(x: Any) -> Any:
 
 def stored_features(x: Any, *, sparse: Sparse) -> Tensor | CSRMatrix:
     """Features as a dense float32 tensor or a `CSRMatrix`, whichever is asked for or faster."""
+    if isinstance(x, np.memmap):
+        return torch.from_numpy(x)
     num_entries = x.shape[0] * x.shape[1]
     if sparse == "auto":
         num_nonzero = x.count_nonzero() if sp.issparse(x) else np.count_nonzero(x)

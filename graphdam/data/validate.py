@@ -10,6 +10,8 @@ from graphdam.errors import DataError
 
 PARTS = ("train", "val", "test")
 
+_ROWS = 2**16  # of features on disk that are looked at at a time
+
 
 def validate(raw: RawGraph) -> None:
     """Refuse whatever could not be trained on, or would be trained on wrongly.
@@ -52,15 +54,19 @@ def _check_features(raw: RawGraph) -> int:
             f"{raw.source}: the features `x` must be numbers, but have the type {x.dtype};"
             " convert them to float32."
         )
-    _check_finite(raw, "the features `x`", x.data if sp.issparse(x) else x)
+    for begin in range(0, x.shape[0], _ROWS) if isinstance(x, np.memmap) else ():
+        _check_finite(raw, "the features `x`", x[begin : begin + _ROWS], begin)
+    if not isinstance(x, np.memmap):
+        _check_finite(raw, "the features `x`", x.data if sp.issparse(x) else x)
     return int(x.shape[0])
 
 
-def _check_finite(raw: RawGraph, what: str, values: Array) -> None:
+def _check_finite(raw: RawGraph, what: str, values: Array, begin: int = 0) -> None:
     with np.errstate(over="ignore"):
         wrong = ~np.isfinite(values.astype(np.float32, copy=False))
     if wrong.any():
         first = np.argwhere(wrong)[0].tolist()
+        first[0] += begin
         where = f"the first in row {first[0]}" if len(first) == 2 else f"the first at {first[0]}"
         raise DataError(
             f"{raw.source}: {what} must be finite numbers within float32, but {int(wrong.sum())}"

@@ -7,9 +7,11 @@ from graphdam.nn.gat import GAT
 from graphdam.nn.gcn import GCN
 from graphdam.nn.graphsage import GraphSAGE
 from graphdam.nn.image_model import ImageModel
+from graphdam.nn.layerwise import layerwise
 from graphdam.nn.lenet import LeNet5
 from graphdam.nn.mlp import MLP
 from graphdam.nn.preresnet import PreResNet
+from graphdam.nn.sampling import NeighborSampling, Sample, require_sampler
 from graphdam.nn.vgg import VGG16BN
 
 __all__ = [
@@ -23,6 +25,10 @@ __all__ = [
     "GraphSAGE",
     "ImageModel",
     "LeNet5",
+    "NeighborSampling",
     "PreResNet",
+    "Sample",
     "export_encoder",
+    "layerwise",
+    "require_sampler",
 ]

@@ -26,7 +26,8 @@ class Adjacency:
 
     Attributes:
         kind: how it was made; an encoder refuses an adjacency of another kind.
-        matrix: [N, N]; entry (i, j) is the weight of the message from node j to node i.
+        matrix: [N, N]; entry (i, j) is the weight of the message from node j to node i. Of a
+            sample, [M, N]: the first M of its N nodes receive something.
         hops: of one that reaches some nodes only, the matrix of every layer; see `reaching`.
     """
 
@@ -36,7 +37,8 @@ class Adjacency:
 
     @property
     def num_nodes(self) -> int:
-        return self.matrix.size(0)
+        """The nodes whose features are read."""
+        return self.matrix.size(1)
 
     def reaching(self, nodes: Tensor, num_layers: int) -> Adjacency:
         """The messages that the outputs of some nodes depend on, layer by layer.

@@ -14,10 +14,11 @@ from graphdam.data.dropout import drop
 from graphdam.errors import SettingsError
 from graphdam.evaluation import cost
 from graphdam.gates import Gate
-from graphdam.nn.adjacency import Adjacency, attention_adjacency
+from graphdam.nn.adjacency import attention_adjacency
 from graphdam.nn.attention import softmax_of_messages, weighted_sum
 from graphdam.nn.encoder import Encoder
 from graphdam.nn.gated_linear import GatedLinear, apply_linear
+from graphdam.nn.transformed import Tensors, Transformed, first_rows
 
 
 class GAT(Encoder):
@@ -99,27 +100,36 @@ class GAT(Encoder):
             edge_index, num_nodes, dtype=dtype, self_loops=bool(self.conv(0).add_self_loops)
         )
 
-    def convolve(self, conv: MessagePassing, x: Tensor | CSRMatrix, adjacency: Adjacency) -> Tensor:
-        structure = adjacency.matrix
+    def transform(self, conv: MessagePassing, x: Tensor | CSRMatrix, receivers: int) -> Transformed:
         heads, channels = int(conv.heads), int(conv.out_channels)
-        target, source = structure.row_of_entry(), structure.column.long()
+        residual: Tensors = ()
+        if conv.res is not None:
+            residual = (apply_linear(conv.res, first_rows(x, receivers)),)
         if isinstance(conv, GATv2Conv):
-            sent = apply_linear(conv.lin_l, x).view(-1, heads, channels)
-            read = sent
+            both = apply_linear(conv.lin_l, x).view(-1, heads, channels)
+            read = both[:receivers]
             if not conv.share_weights:
-                read = apply_linear(conv.lin_r, x).view(-1, heads, channels)
-            pair = F.leaky_relu(read[target] + sent[source], conv.negative_slope)
+                read = apply_linear(conv.lin_r, first_rows(x, receivers)).view(-1, heads, channels)
+            return Transformed((both,), (read, *residual))
+        sent = apply_linear(conv.lin, x).view(-1, heads, channels)
+        of_source, of_target = (sent * conv.att_src).sum(-1), (sent * conv.att_dst).sum(-1)
+        return Transformed((sent, of_source), (of_target[:receivers], *residual))
+
+    def aggregate(
+        self, conv: MessagePassing, sent: Tensors, own: Tensors, matrix: CSRMatrix
+    ) -> Tensor:
+        target, source = matrix.row_of_entry(), matrix.column.long()
+        if isinstance(conv, GATv2Conv):
+            pair = F.leaky_relu(own[0][target] + sent[0][source], conv.negative_slope)
             score = (pair * conv.att).sum(-1)
         else:
-            sent = apply_linear(conv.lin, x).view(-1, heads, channels)
-            of_source, of_target = (sent * conv.att_src).sum(-1), (sent * conv.att_dst).sum(-1)
-            score = F.leaky_relu(of_source[source] + of_target[target], conv.negative_slope)
-        attention = softmax_of_messages(score, target, adjacency.num_nodes)
+            score = F.leaky_relu(sent[1][source] + own[0][target], conv.negative_slope)
+        attention = softmax_of_messages(score, target, matrix.size(0))
         attention = drop(attention, conv.dropout, training=conv.training)
-        out = weighted_sum(attention, sent, structure, target)
+        out = weighted_sum(attention, sent[0], matrix, target)
         out = out.flatten(1) if conv.concat else out.mean(1)
         if conv.res is not None:
-            out = out + apply_linear(conv.res, x)
+            out = out + own[1]
         return out if conv.bias is None else out + conv.bias
 
     def conv_multiply_adds(

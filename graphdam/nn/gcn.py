@@ -14,6 +14,7 @@ from graphdam.evaluation import cost
 from graphdam.nn.adjacency import Adjacency, normalised_adjacency, summed_adjacency
 from graphdam.nn.encoder import Encoder
 from graphdam.nn.gated_linear import apply_linear
+from graphdam.nn.transformed import Tensors, Transformed
 
 
 class GCN(Encoder):
@@ -72,8 +73,15 @@ class GCN(Encoder):
             self_loops=bool(conv.add_self_loops),
         )
 
-    def convolve(self, conv: MessagePassing, x: Tensor | CSRMatrix, adjacency: Adjacency) -> Tensor:
-        out = adjacency.matrix.times(apply_linear(conv.lin, x))
+    def transform(self, conv: MessagePassing, x: Tensor | CSRMatrix, receivers: int) -> Transformed:
+        del receivers
+        return Transformed((apply_linear(conv.lin, x),), ())
+
+    def aggregate(
+        self, conv: MessagePassing, sent: Tensors, own: Tensors, matrix: CSRMatrix
+    ) -> Tensor:
+        del own
+        out = matrix.times(*sent)
         return out if conv.bias is None else out + conv.bias
 
     def outputs_of(self, nodes: Tensor, x: Tensor | CSRMatrix, adjacency: Adjacency) -> Tensor:

@@ -11,10 +11,11 @@ from torch_geometric.nn import MessagePassing, SAGEConv
 from graphdam.data.csr import CSRMatrix
 from graphdam.errors import InexactError
 from graphdam.evaluation import cost
-from graphdam.nn.adjacency import Adjacency, mean_adjacency, summed_adjacency
+from graphdam.nn.adjacency import mean_adjacency, summed_adjacency
 from graphdam.nn.encoder import Encoder
 from graphdam.nn.exactness import check_aggregation
 from graphdam.nn.gated_linear import apply_linear
+from graphdam.nn.transformed import Tensors, Transformed, first_rows
 
 
 class GraphSAGE(Encoder):
@@ -71,23 +72,34 @@ class GraphSAGE(Encoder):
             return mean_adjacency(edge_index, num_nodes, dtype=dtype)
         return summed_adjacency(edge_index, None, num_nodes, dtype=dtype)
 
-    def convolve(self, conv: MessagePassing, x: Tensor | CSRMatrix, adjacency: Adjacency) -> Tensor:
-        is_plain = not conv.project and not conv.normalize
-        if not (self._is_linear and is_plain):
+    def _transforms_first(self, conv: MessagePassing) -> bool:
+        return self._is_linear and not conv.project and not conv.normalize
+
+    def transform(self, conv: MessagePassing, x: Tensor | CSRMatrix, receivers: int) -> Transformed:
+        if not self._transforms_first(conv):
             dense = x.to_dense() if isinstance(x, CSRMatrix) else x
-            out: Tensor = conv(dense, adjacency.edge_index())
-            return out
+            return Transformed((dense,), (dense[:receivers],))
         lin_l: Any = conv.lin_l
         if isinstance(x, CSRMatrix):
-            transformed = x.times(lin_l.weight.t())
+            sent = x.times(lin_l.weight.t())
         else:
-            transformed = nn.functional.linear(x, lin_l.weight)
-        out = adjacency.matrix.times(transformed)
+            sent = nn.functional.linear(x, lin_l.weight)
+        if not conv.root_weight:
+            return Transformed((sent,), ())
+        return Transformed((sent,), (apply_linear(conv.lin_r, first_rows(x, receivers)),))
+
+    def aggregate(
+        self, conv: MessagePassing, sent: Tensors, own: Tensors, matrix: CSRMatrix
+    ) -> Tensor:
+        if not self._transforms_first(conv):
+            edges = torch.stack([matrix.column.long(), matrix.row_of_entry()])
+            whole: Tensor = conv((*sent, *own), edges)
+            return whole
+        lin_l: Any = conv.lin_l
+        out = matrix.times(*sent)
         if lin_l.bias is not None:
             out = out + lin_l.bias
-        if conv.root_weight:
-            out = out + apply_linear(conv.lin_r, x)
-        return out
+        return out + own[0] if own else out
 
     def conv_multiply_adds(
         self, conv: MessagePassing, *, num_nodes: int, input_entries: int, num_messages: int

@@ -33,6 +33,7 @@ from graphdam.nn.layers import (
     takes_batch,
 )
 from graphdam.nn.layout import OUTPUT, Channels, Layout, channel_groups
+from graphdam.nn.transformed import Tensors, Transformed
 
 
 class ConvStack(nn.Module, ABC):
@@ -251,11 +252,35 @@ class ConvStack(nn.Module, ABC):
     def prepare_matrix(
         self, edge_index: Tensor, edge_weight: Tensor | None, num_nodes: int, dtype: torch.dtype
     ) -> CSRMatrix:
-        """The structure that `convolve` multiplies with."""
+        """The structure that `aggregate` multiplies with."""
 
     @abstractmethod
+    def transform(self, conv: MessagePassing, x: Tensor | CSRMatrix, receivers: int) -> Transformed:
+        """What a convolution makes of every node alone, before anything is sent.
+
+        Args:
+            conv: one of this encoder's.
+            x: [N, in_channels].
+            receivers: the first so many nodes are sent something.
+        """
+
+    @abstractmethod
+    def aggregate(
+        self, conv: MessagePassing, sent: Tensors, own: Tensors, matrix: CSRMatrix
+    ) -> Tensor:
+        """What a convolution makes of what the nodes send: [M, out_channels].
+
+        Args:
+            conv: one of this encoder's.
+            sent, own: see `Transformed`.
+            matrix: [M, N], of a prepared adjacency, or some rows of it.
+        """
+
     def convolve(self, conv: MessagePassing, x: Tensor | CSRMatrix, adjacency: Adjacency) -> Tensor:
         """What `conv` computes, on a prepared adjacency."""
+        matrix = adjacency.matrix
+        sent, own = self.transform(conv, x, matrix.size(0))
+        return self.aggregate(conv, sent, own, matrix)
 
     @abstractmethod
     def conv_multiply_adds(
@@ -384,7 +409,8 @@ class ConvStack(nn.Module, ABC):
                 h = self.dropout(h)
                 hidden.append(h)
         if self.jk_mode is not None:
-            h = self.jk(hidden) if hasattr(self, "jk") else h
+            if hasattr(self, "jk"):  # of a sample, every layer reaches fewer nodes than the last
+                h = self.jk([each[: h.size(0)] for each in hidden])
             if embed:
                 return h  # type: ignore[no-any-return]
             h = self.lin(h)

@@ -9,6 +9,7 @@ from graphdam.objectives.node_classification import NodeClassification
 from graphdam.objectives.objective import Evaluation, Objective
 from graphdam.objectives.prefixes import PrefixScore, score_prefixes
 from graphdam.objectives.prepared import Prepared, PreparedGraph, prepare_graph
+from graphdam.objectives.prepared_batches import NodeBatch, PreparedBatches, PreparedLayers
 from graphdam.objectives.prepared_images import PreparedImages
 from graphdam.objectives.views import Bootstrap, Grace
 
@@ -20,12 +21,15 @@ __all__ = [
     "Grace",
     "ImageClassification",
     "LinkReconstruction",
+    "NodeBatch",
     "NodeClassification",
     "Objective",
     "PrefixScore",
     "Prepared",
+    "PreparedBatches",
     "PreparedGraph",
     "PreparedImages",
+    "PreparedLayers",
     "embeddings_alike",
     "prepare_graph",
     "score_prefixes",

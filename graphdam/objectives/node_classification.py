@@ -6,8 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from graphdam.data import CSRMatrix, Graph
-from graphdam.data.dropout import drop
+from graphdam.data import Graph
 from graphdam.data.graph import SplitName, Task
 from graphdam.evaluation.ogb import ogb_score
 from graphdam.evaluation.scores import accuracy, mean_roc_auc
@@ -44,19 +43,14 @@ class NodeClassification(Objective):
         self.feature_dropout = feature_dropout
 
     def outputs(self, encoder: Encoder, prepared: PreparedGraph) -> Tensor:
-        x, p = prepared.x, self.feature_dropout
-        if isinstance(x, CSRMatrix):
-            x = x.dropout(p, training=encoder.training)
-        else:
-            x = drop(x, p, training=encoder.training)
-        return encoder(x, prepared.adjacency)  # type: ignore[no-any-return]
+        return prepared.outputs(encoder, feature_dropout=self.feature_dropout)
 
     def loss(self, encoder: Encoder, prepared: PreparedGraph, outputs: Tensor) -> Tensor:
         del encoder
-        return self._loss_on(outputs, prepared.graph.y, prepared.graph.mask("train"))
+        return self._loss_on(outputs, prepared.y, prepared.mask("train"))
 
     def task_share(self, prepared: PreparedGraph) -> float:
-        return float(prepared.graph.mask("train").float().mean())
+        return float(prepared.mask("train").float().mean())
 
     def _loss_on(self, outputs: Tensor, y: Tensor, mask: Tensor) -> Tensor:
         if self.task == "multiclass":
@@ -79,10 +73,9 @@ class NodeClassification(Objective):
 
     @torch.no_grad()
     def evaluate(self, outputs: Tensor, prepared: PreparedGraph, split: SplitName) -> Evaluation:
-        graph = prepared.graph
-        mask = graph.mask(split)
-        loss = float(self._loss_on(outputs, graph.y, mask))
-        return Evaluation(_score(graph, outputs[mask], graph.y[mask]), loss)
+        y, mask = prepared.y, prepared.mask(split)
+        loss = float(self._loss_on(outputs, y, mask))
+        return Evaluation(_score(prepared.graph, outputs[mask], y[mask]), loss)
 
 
 def _score(graph: Graph, outputs: Tensor, y: Tensor) -> float:

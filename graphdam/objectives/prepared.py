@@ -10,6 +10,7 @@ from torch import Tensor
 from typing_extensions import Self
 
 from graphdam.data import CSRMatrix, Graph
+from graphdam.data.dropout import drop
 from graphdam.data.graph import SplitName
 from graphdam.nn import Adjacency, Encoder
 
@@ -61,8 +62,34 @@ class PreparedGraph(Prepared):
     x: Tensor | CSRMatrix
     adjacency: Adjacency
 
+    @property
+    def y(self) -> Tensor:
+        """The labels of the nodes that outputs are of, in their order."""
+        return self.graph.y
+
+    def mask(self, split: SplitName) -> Tensor:
+        """Which of these nodes belong to one part of the split."""
+        return self.graph.mask(split)
+
     def num_items(self, split: SplitName) -> int:
-        return int(self.graph.mask(split).sum())
+        return int(self.mask(split).sum())
+
+    def outputs(self, encoder: Encoder, *, feature_dropout: float = 0.0) -> Tensor:
+        """One forward pass: a row for every node that it is about.
+
+        Args:
+            encoder: in training mode, if features are to be dropped.
+            feature_dropout: the probability of that.
+        """
+        x = dropped(self.x, feature_dropout, training=encoder.training)
+        return encoder(x, self.adjacency)  # type: ignore[no-any-return]
+
+
+def dropped(x: Tensor | CSRMatrix, p: float, *, training: bool) -> Tensor | CSRMatrix:
+    """Features with each entry dropped with probability `p`."""
+    if isinstance(x, CSRMatrix):
+        return x.dropout(p, training=training)
+    return drop(x, p, training=training)
 
 
 def prepare_graph(encoder: Encoder, graph: Graph) -> PreparedGraph:

@@ -17,6 +17,8 @@ def require_agreement(settings: SettingFields) -> None:
     """
     _require_one_kind(settings)
     _require_embedding(settings)
+    if not settings.reads_images:
+        _require_batches(settings)
     _require_gates(settings)
     if settings.gate is not None and settings.reads_images:
         _require_open_layers(settings)
@@ -70,6 +72,42 @@ def _require_one_kind(settings: SettingFields) -> None:
 
 def _told(value: Any) -> str:
     return numbers(value) if isinstance(value, tuple) else str(value)
+
+
+def _require_batches(settings: SettingFields) -> None:
+    """A graph is read in batches where that is possible, and their settings mean something."""
+    for name in ("batch_size", "neighbors", "memory_budget"):
+        given = getattr(settings, name)
+        if given is None:
+            continue
+        told = _told(given)
+        if settings.learns_embedding:
+            raise ValueError(
+                f"{name}={told} is for node-classification; {settings.objective} reads the whole "
+                f"graph in every step: leave it out"
+            )
+        if settings.nested:
+            raise ValueError(
+                f"{name}={told} does not go with nested=True, whose prefixes read the whole graph "
+                f"in every step: leave one of them out"
+            )
+    if settings.neighbors is None:
+        return
+    told = _told(settings.neighbors)
+    if settings.batch_size is None and settings.memory_budget is None:
+        raise ValueError(
+            f"neighbors={told} is for batches, and the whole graph is read in every step: give "
+            f"batch_size or memory_budget as well, or leave it out"
+        )
+    if len(settings.neighbors) not in (1, settings.num_layers):
+        raise ValueError(
+            f"neighbors={told} must be one number or one for each of the {settings.num_layers} "
+            f"layers"
+        )
+    if any(number == 0 or number < -1 for number in settings.neighbors):
+        raise ValueError(
+            f"neighbors={told} must be numbers from 1 on, or −1 for all neighbours of a node"
+        )
 
 
 def _require_gates(settings: SettingFields) -> None:

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
-from graphdam.compaction import deviation
+from graphdam.compaction import deviation, difference
 from graphdam.data import Graph
 from graphdam.evaluation.ogb import evaluator_name
 from graphdam.nn import Encoder
+from graphdam.nn.layerwise import require_blocks
 from graphdam.objectives import (
     Objective,
     PrefixScore,
+    PreparedBatches,
     PreparedGraph,
+    PreparedLayers,
     prepare_graph,
     score_prefixes,
 )
+from graphdam.training.batching import Batching, choose_batching
 from graphdam.training.build import build_gated, build_objective, build_wide
 from graphdam.training.settings import Settings
 from graphdam.training.task import Task
@@ -53,13 +58,37 @@ class GraphTask(Task[Encoder, PreparedGraph]):
     def build_objective(self, model: Encoder, *, seed: int) -> Objective:
         return build_objective(self.settings, self.graph, model, seed=seed)
 
+    @cached_property
+    def batching(self) -> Batching:
+        """How the graph is read."""
+        return choose_batching(self.settings, self.graph)
+
     def prepare(self, model: Encoder, objective: Objective) -> PreparedGraph:
-        return prepare_graph(model, objective.training_graph(self.graph))
+        return self._prepare(model, objective.training_graph(self.graph))
+
+    def _prepare(self, model: Encoder, graph: Graph, factor: float = 1.0) -> PreparedGraph:
+        if self.batching.batch_size is None:
+            return prepare_graph(
+                model, graph if factor == 1 else graph.with_scaled_features(factor)
+            )
+        require_blocks(model)
+        whole = prepare_graph(model, graph)
+        return PreparedLayers(
+            graph, whole.x, whole.adjacency, block_rows=self.batching.block_rows, factor=factor
+        )
 
     def prepare_training(self, model: Encoder, objective: Objective) -> PreparedGraph:
-        scale = self._feature_scale
-        graph = self.graph if scale == 1 else self.graph.with_scaled_features(scale)
-        return prepare_graph(model, objective.training_graph(graph))
+        settings, graph = self.settings, objective.training_graph(self.graph)
+        prepared = self._prepare(model, graph, self._feature_scale)
+        if not isinstance(prepared, PreparedLayers):
+            return prepared
+        assert self.batching.batch_size is not None
+        return PreparedBatches.of(
+            prepared,
+            neighbors=settings.fan_out,
+            batch_size=self.batching.batch_size,
+            learns_from_all=settings.teacher and settings.gate is not None,
+        )
 
     def hand_back(self, model: Encoder) -> None:
         if self._feature_scale != 1:
@@ -75,6 +104,9 @@ class GraphTask(Task[Encoder, PreparedGraph]):
         return max(1.0, self.settings.least_feature_norm / norm) if norm > 0 else 1.0
 
     def deviation(self, model: Encoder, compact: Encoder, prepared: PreparedGraph) -> float:
+        if isinstance(prepared, PreparedLayers):
+            both = (prepared.outputs(each.eval()) for each in (model, compact))
+            return difference(*both, keep=model.open_outputs, relative=True)
         inputs = (prepared.x, prepared.adjacency)
         return deviation(model, compact, *inputs, keep=model.open_outputs, relative=True)
 
@@ -87,8 +119,8 @@ class GraphTask(Task[Encoder, PreparedGraph]):
         return score_prefixes(compact, objective, prepared)
 
     def inference(self, model: Encoder) -> Callable[[], Any]:
-        prepared = prepare_graph(model, self.graph)
-        return lambda: model(prepared.x, prepared.adjacency)
+        prepared = self._prepare(model, self.graph)
+        return lambda: prepared.outputs(model)
 
     @property
     def evaluator(self) -> str | None:

@@ -101,11 +101,12 @@ GRAPHS_ONLY: dict[str, Any] = {
     "hidden_channels": 256,
     "start_width": 256,
     "act": "elu",
+    "neighbors": None,
+    "memory_budget": None,
 }
 """What only graphs are read with, and what it is for images, where it means nothing."""
 
 IMAGES_ONLY: dict[str, Any] = {
-    "batch_size": None,
     "augment": False,
     "depth": 20,
     "mlp_widths": (300, 100),

@@ -11,6 +11,9 @@ from graphdam.training.image_recipes import IMAGE_OBJECTIVE
 REACH = 6.0
 """How far an offset can move while the width does: its range, 5, and some for the brake."""
 
+FAN_OUT = (15, 10, 5)
+"""The neighbours that a batch samples for a node, first for the seeds; then the last number."""
+
 
 class SettingFields(BaseModel):
     """Every setting by itself; whether they agree is for `Settings` to say."""
@@ -76,10 +79,27 @@ class SettingFields(BaseModel):
     )
 
     epochs: int = Field(
-        300, ge=1, description="Full-batch steps of a graph, passes over a set of images."
+        300,
+        ge=1,
+        description="Full-batch steps of a graph, passes over its nodes in batches, or over a set "
+        "of images.",
     )
     batch_size: int | None = Field(
-        None, ge=1, description="Images a step, at most; None for all of them in one."
+        None,
+        ge=1,
+        description="Images a step, at most, or seed nodes, whose neighbourhoods are sampled; None "
+        "for all of them in one, or for what memory_budget allows.",
+    )
+    neighbors: tuple[int, ...] | None = Field(
+        None,
+        description="The most neighbours that a batch samples for a node, first for the seeds: a "
+        "number a layer, or one for all; −1 for all of them, None for 15,10,5,5, …",
+    )
+    memory_budget: float | None = Field(
+        None,
+        gt=0,
+        description="GiB that a run on a graph may take, by estimate: it trains on the whole graph "
+        "where that fits, and on batches where it does not.",
     )
     augment: bool = Field(False, description="Crop and mirror images at random (CIFAR).")
     optimiser: Literal["adam", "sgd", "frank-wolfe"] = Field(
@@ -215,9 +235,9 @@ class SettingFields(BaseModel):
         "1 for never.",
     )
 
-    @field_validator("target_width", mode="before")
+    @field_validator("target_width", "neighbors", mode="before")
     @classmethod
-    def _one_target_is_a_list_of_one(cls, value: object) -> object:
+    def _one_number_is_a_list_of_one(cls, value: object) -> object:
         return (value,) if isinstance(value, int) else value
 
     @field_validator("seeds")
@@ -236,6 +256,12 @@ class SettingFields(BaseModel):
         if self.gate_lr is not None:
             return self.gate_lr
         return REACH / max(1, round((self.gate_end - self.gate_begin) * self.epochs * steps))
+
+    @property
+    def fan_out(self) -> tuple[int, ...]:
+        """How many neighbours a batch samples for a node, a number a layer, first for the seeds."""
+        given = self.neighbors or (FAN_OUT + FAN_OUT[-1:] * self.num_layers)[: self.num_layers]
+        return given * self.num_layers if len(given) == 1 else given
 
     @property
     def limits(self) -> dict[str, int]:

@@ -222,3 +222,21 @@ def test_a_transpose_left_in_the_old_order_would_be_noticed() -> None:
     )
     torch.testing.assert_close(_column_sums(right), dense.sum(0))
     assert not torch.allclose(_column_sums(wrong), dense.sum(0))
+
+
+@pytest.mark.parametrize("index", [[0, 1, 2], [5, 0, 5], [3], []])
+def test_chosen_rows_multiply_as_those_of_the_dense_matrix(index: list[int]) -> None:
+    dense, chosen = _random(6, 5, 0.5, 0, torch.float64), torch.tensor(index, dtype=torch.long)
+    rows = CSRMatrix.from_dense(dense).select(chosen)
+    torch.testing.assert_close(rows.to_dense(), dense[chosen])
+    torch.testing.assert_close(_column_sums(rows), dense[chosen].sum(0))
+
+
+def test_a_block_shares_its_entries_and_transposes_itself() -> None:
+    dense = _random(6, 5, 0.5, 1, torch.float64)
+    dense[:, 4] = 0
+    matrix = CSRMatrix.from_dense(dense)
+    block = matrix.block(2, 5, 4)
+    torch.testing.assert_close(block.to_dense(), dense[2:5, :4])
+    assert block.value.untyped_storage().data_ptr() == matrix.value.untyped_storage().data_ptr()
+    torch.testing.assert_close(_column_sums(block), dense[2:5, :4].sum(0))

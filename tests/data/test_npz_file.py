@@ -152,3 +152,50 @@ def test_nothing_is_unpickled(toy: RawGraph, tmp_path: Path) -> None:
     assert not (tmp_path / "exploded").exists()
     pickle.loads(pickle.dumps(bomb))
     assert (tmp_path / "exploded").exists()
+
+
+def _with_features_beside(toy: RawGraph, folder: Path, x: Any) -> Path:
+    arrays = _arrays(toy)
+    del arrays["x"]
+    np.savez(folder / "big.npz", **arrays)
+    np.save(folder / "big.x.npy", x)
+    return folder / "big.npz"
+
+
+def test_features_beside_the_archive_stay_on_disk(toy: RawGraph, tmp_path: Path) -> None:
+    x = np.ascontiguousarray(toy.x, dtype=np.float32)
+    np.savez(tmp_path / "small.npz", **{**_arrays(toy), "x": x})
+    inside = graph_from_file(tmp_path / "small.npz", sparse=False)
+    path = _with_features_beside(toy, tmp_path, x)
+    graph = graph_from_file(path)
+    assert graph.features_on_disk
+    assert not inside.features_on_disk
+    assert np.array_equal(graph.dense_x().numpy(), x)
+    assert graph.feature_norm == inside.feature_norm
+    graph.dense_x()[0, 0] = 7.0  # a private page: the file is as it was
+    assert np.array_equal(np.load(tmp_path / "big.x.npy"), x)
+
+
+def test_features_beside_the_archive_are_checked(toy: RawGraph, tmp_path: Path) -> None:
+    x = np.ascontiguousarray(toy.x, dtype=np.float32)
+    assert "row by row, but those in big.x.npy are float64; convert them" in _refused(
+        _with_features_beside(toy, tmp_path, x.astype(np.float64))
+    )
+    assert "but those in big.x.npy are float32, column by column; convert" in _refused(
+        _with_features_beside(toy, tmp_path, np.asfortranarray(x))
+    )
+    broken = x.copy()
+    broken[2, 0] = np.nan
+    assert "are NaN, infinite or too large (the first in row 2)" in _refused(
+        _with_features_beside(toy, tmp_path, broken)
+    )
+    path = _with_features_beside(toy, tmp_path, x)
+    (tmp_path / "big.x.npy").write_bytes((tmp_path / "big.x.npy").read_bytes()[:-4])
+    assert "the features in big.x.npy cannot be read as an array and may be truncated" in _refused(
+        path
+    )
+    np.save(tmp_path / "big.x.npy", x)
+    np.savez(path, **{**_arrays(toy), "x": x})
+    assert _refused(path).endswith(
+        "the features `x` stand in this archive and in big.x.npy beside it; remove one of them."
+    )
