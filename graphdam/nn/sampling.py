@@ -46,7 +46,9 @@ class NeighborSampling:
     that the seeds do not depend on. As in `"Inductive Representation Learning on Large Graphs"
     <https://arxiv.org/abs/1706.02216>`_.
 
-    Everything random is drawn from torch's global generator.
+    Everything random is drawn from torch's global generator. torch-sparse (0.6.18) draws a node's
+    neighbours by their place, the last ones too seldom or never (pytorch_sparse#385), so for it
+    they change places before an epoch.
 
     Args:
         adjacency: of the whole graph, from `Encoder.prepare`.
@@ -62,17 +64,25 @@ class NeighborSampling:
         row, column = matrix.row_of_entry(), matrix.column.long()
         is_loop = row == column
         self.adjacency, self.matrix, self.neighbors = adjacency, matrix, list(neighbors)
-        self.entry = (~is_loop).nonzero().squeeze(1)
+        self.entries = (~is_loop).nonzero().squeeze(1)
         self.loop = torch.zeros(matrix.size(0), dtype=matrix.dtype)
         self.loop[row[is_loop]] = matrix.value[is_loop]
         self.has_loop = torch.zeros(matrix.size(0), dtype=torch.bool)
         self.has_loop[row[is_loop]] = True
-        edges = torch.stack([column[self.entry], row[self.entry]])
-        self.num_neighbors = torch.bincount(edges[1], minlength=matrix.size(0))
-        self.data = Data(edge_index=edges, num_nodes=matrix.size(0))
+        self.source, self.target = column, row[self.entries]
+        self.num_neighbors = torch.bincount(self.target, minlength=matrix.size(0))
+        self._order_neighbours(self.entries)
 
-    def samples(self, seeds: Sequence[Tensor]) -> Iterator[Sample]:
-        """One sample for each of these sets of nodes, int64 [B], all different."""
+    def samples(self, seeds: Sequence[Tensor], *, reorder: bool = True) -> Iterator[Sample]:
+        """One sample for each of these sets of nodes, int64 [B], all different.
+
+        Args:
+            seeds: of each sample.
+            reorder: let neighbours change places before, where the sampler needs that.
+        """
+        if reorder and not torch_geometric.typing.WITH_PYG_LIB:
+            shuffled = self.target + torch.rand(self.target.numel(), dtype=torch.float64)
+            self._order_neighbours(self.entries[torch.argsort(shuffled)])
         with warnings.catch_warnings():
             # torch-sparse will do for what is asked of it here
             warnings.filterwarnings("ignore", message="Using 'NeighborSampler' without")
@@ -84,6 +94,10 @@ class NeighborSampling:
             )
         for batch in loader:
             yield self._sample(batch)
+
+    def _order_neighbours(self, entry: Tensor) -> None:
+        self.entry, edges = entry, torch.stack([self.source[entry], self.target])
+        self.data = Data(edge_index=edges, num_nodes=self.matrix.size(0))
 
     def _sample(self, batch: Data) -> Sample:
         nodes, (source, target) = batch.n_id, batch.edge_index
