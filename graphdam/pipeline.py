@@ -90,10 +90,12 @@ class Observer:
     Attributes:
         data: the graph or the images, once loaded, with the device and the number of threads.
         epoch: every epoch's line of history.
+        reading: how the data is read, where there was a choice.
         seed: every finished seed.
     """
 
     data: Callable[[Graph | Images, torch.device, int], None] = lambda data, device, threads: None
+    reading: Callable[[str], None] = lambda reason: None
     epoch: Callable[[HistoryLine], None] = lambda line: None
     seed: Callable[[SeedResult], None] = lambda result: None
 
@@ -140,6 +142,8 @@ def run(
         observer.data(data, device, threads)
         data = data.to(device)
         task = task_of(settings, data)
+        if task.reading:
+            observer.reading(task.reading)
         results: list[SeedResult] = []
         for seed in settings.seeds:
             results.append(_run_seed(task.at_split(seed), seed, folder, device, observer))
@@ -170,7 +174,7 @@ def _refuse_unbuildable(task: Task[Any, Any]) -> None:
     with seeded(0, torch.device("cpu")):
         model = task.build()
         objective = task.build_objective(model, seed=settings.seeds[0])
-        WidthControl(settings, model, task.prepare(model, objective))
+        WidthControl(settings, model, task.prepare_training(model, objective))
         balls_for(settings, model)
         system_of(settings, model, 1)
         if settings.teacher:
@@ -346,7 +350,7 @@ def _record(
             "torch": torch.__version__,
             "torch-geometric": version("torch-geometric"),
         },
-        notes=_seed_notes(results) + task.notes(),
+        notes=_seed_notes(results) + ([task.reading] if task.reading else []) + task.notes(),
     )
 
 

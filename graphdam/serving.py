@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Generic
 
 import numpy as np
-import torch
 from torch import Tensor
 from typing_extensions import TypeVar
 
@@ -17,9 +16,9 @@ from graphdam.data.graph import SplitName
 from graphdam.errors import DataError, RunFolderError, SettingsError
 from graphdam.files import write_atomically
 from graphdam.nn import Encoder, Export, ImageModel, export_encoder
-from graphdam.objectives import prepare_graph
 from graphdam.report import read_record
 from graphdam.training import Settings, task_of
+from graphdam.training.graph_task import GraphTask
 from graphdam.training.model import Model
 from graphdam.training.run_folder import RunFolder
 
@@ -133,11 +132,9 @@ def score_run(loaded: LoadedRun[Any, Any]) -> dict[str, Any]:
     }
 
 
-@torch.no_grad()
 def embed_run(loaded: LoadedRun) -> Tensor:
     """The embedding of every node: [N, width]."""
-    prepared = prepare_graph(loaded.encoder, loaded.graph)
-    return loaded.encoder.embed(prepared.x, prepared.adjacency)
+    return GraphTask(loaded.settings, loaded.graph).embedding(loaded.encoder)
 
 
 def export_run(loaded: LoadedRun, path: Path, *, format: str) -> Export:  # noqa: A002

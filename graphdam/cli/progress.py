@@ -43,7 +43,12 @@ class TrainingProgress:
     def observer(self) -> Observer:
         from graphdam.pipeline import Observer
 
-        return Observer(data=self._on_data, epoch=self._on_epoch, seed=self._on_seed)
+        return Observer(
+            data=self._on_data,
+            reading=lambda reason: self.console.print(f"Reads {reason}", highlight=False),
+            epoch=self._on_epoch,
+            seed=self._on_seed,
+        )
 
     def __enter__(self) -> TrainingProgress:
         self.bar.start()

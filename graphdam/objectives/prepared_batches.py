@@ -13,7 +13,6 @@ from graphdam.data import CSRMatrix
 from graphdam.data.graph import SplitName
 from graphdam.errors import SettingsError
 from graphdam.nn import Encoder, NeighborSampling, Sample, layerwise
-from graphdam.nn.layerwise import BLOCK_ROWS
 from graphdam.objectives.prepared import PreparedGraph, dropped
 
 Features = Tensor | CSRMatrix
@@ -24,18 +23,16 @@ class PreparedLayers(PreparedGraph):
     """A graph whose nodes are computed a layer at a time, in blocks: see `layerwise`.
 
     Attributes:
-        block_rows: nodes of a block.
         factor: what features are multiplied by when they are read.
     """
 
-    block_rows: int = BLOCK_ROWS
     factor: float = 1.0
 
     def outputs(self, encoder: Encoder, *, feature_dropout: float = 0.0) -> Tensor:
         def read(block: Features) -> Features:
             return dropped(self.scaled(block), feature_dropout, training=encoder.training)
 
-        return layerwise(encoder, self.x, self.adjacency, block_rows=self.block_rows, read=read)
+        return layerwise(encoder, self.x, self.adjacency, read=read)
 
     def scaled(self, x: Features) -> Features:
         """Features as they are trained on."""
@@ -148,9 +145,10 @@ class PreparedBatches(PreparedLayers):
             parts.append([step.tensor_split(self.num_ranks)[self.rank] for step in steps])
         return [torch.cat(step) for step in zip(*parts, strict=True)]
 
-    def _sampled(self, seeds: list[Tensor]) -> Iterator[NodeBatch]:
+    def _sampled(self, seeds: list[Tensor], *, reorder: bool = True) -> Iterator[NodeBatch]:
         assert self.sampling is not None
-        for nodes, sample in zip(seeds, self.sampling.samples(seeds), strict=True):
+        samples = self.sampling.samples(seeds, reorder=reorder)
+        for nodes, sample in zip(seeds, samples, strict=True):
             yield self._batch(nodes, sample)
 
     def _batch(self, seeds: Tensor, sample: Sample) -> NodeBatch:
@@ -164,7 +162,7 @@ class PreparedBatches(PreparedLayers):
         """One sampled batch of validation nodes."""
         val = self.mask("val").cpu().nonzero().squeeze(1)
         seeds = val[torch.randperm(val.numel())[: self.batch_size]]
-        return next(self._sampled([seeds]))
+        return next(self._sampled([seeds], reorder=False))
 
 
 @contextmanager

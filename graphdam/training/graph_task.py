@@ -7,10 +7,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+import torch
+from torch import Tensor
+
 from graphdam.compaction import deviation, difference
 from graphdam.data import Graph
 from graphdam.evaluation.ogb import evaluator_name
-from graphdam.nn import Encoder
+from graphdam.nn import Encoder, layerwise
 from graphdam.nn.layerwise import require_blocks
 from graphdam.objectives import (
     Objective,
@@ -21,7 +24,7 @@ from graphdam.objectives import (
     prepare_graph,
     score_prefixes,
 )
-from graphdam.training.batching import Batching, choose_batching
+from graphdam.training.batching import Batching, choose_batching, learns_from_all
 from graphdam.training.build import build_gated, build_objective, build_wide
 from graphdam.training.settings import Settings
 from graphdam.training.task import Task
@@ -73,9 +76,7 @@ class GraphTask(Task[Encoder, PreparedGraph]):
             )
         require_blocks(model)
         whole = prepare_graph(model, graph)
-        return PreparedLayers(
-            graph, whole.x, whole.adjacency, block_rows=self.batching.block_rows, factor=factor
-        )
+        return PreparedLayers(graph, whole.x, whole.adjacency, factor=factor)
 
     def prepare_training(self, model: Encoder, objective: Objective) -> PreparedGraph:
         settings, graph = self.settings, objective.training_graph(self.graph)
@@ -87,7 +88,7 @@ class GraphTask(Task[Encoder, PreparedGraph]):
             prepared,
             neighbors=settings.fan_out,
             batch_size=self.batching.batch_size,
-            learns_from_all=settings.teacher and settings.gate is not None,
+            learns_from_all=learns_from_all(settings),
         )
 
     def hand_back(self, model: Encoder) -> None:
@@ -122,11 +123,23 @@ class GraphTask(Task[Encoder, PreparedGraph]):
         prepared = self._prepare(model, self.graph)
         return lambda: prepared.outputs(model)
 
+    @torch.no_grad()
+    def embedding(self, model: Encoder) -> Tensor:
+        """The embedding of every node, by a model in evaluation mode."""
+        prepared = self._prepare(model, self.graph)
+        if isinstance(prepared, PreparedLayers):
+            return layerwise(model, prepared.x, prepared.adjacency, embed=True)
+        return model.embed(prepared.x, prepared.adjacency)
+
     @property
     def evaluator(self) -> str | None:
         if self.graph.evaluator is None or self.settings.learns_embedding:
             return None
         return evaluator_name(self.graph.evaluator)
+
+    @property
+    def reading(self) -> str:
+        return self.batching.reason
 
     def notes(self) -> list[str]:
         if self.graph.edge_weight is not None and self.settings.model != "gcn":

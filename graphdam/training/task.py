@@ -108,6 +108,11 @@ class Task(ABC, Generic[M, P]):
         """Whose evaluator makes the scores of the record, where it is not ours."""
         return None
 
+    @property
+    def reading(self) -> str:
+        """How the data is read, and why, where there was a choice; empty elsewhere."""
+        return ""
+
     def notes(self) -> list[str]:
         """What a reader of the result should know about the data."""
         return []

@@ -237,8 +237,8 @@ AGAINST = "These settings contradict each other: "
             "it out.",
         ),
         (
-            {"dataset": "cora", "batch_size": 64},
-            f"{AGAINST}batch_size=64 is for images, and dataset='cora' is a graph: leave it out.",
+            {"dataset": "cora", "depth": 56},
+            f"{AGAINST}depth=56 is for images, and dataset='cora' is a graph: leave it out.",
         ),
         (
             {"dataset": "mnist", "dropout": 0.5},
