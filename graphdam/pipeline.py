@@ -40,11 +40,13 @@ from graphdam.report.scores import Frozen
 from graphdam.training import Settings, Task, Trainer, load_model, seeded, task_of
 from graphdam.training.checkpoint import read_checkpoint
 from graphdam.training.compute import choose_device, threads_for
+from graphdam.training.following import follow, require_shareable
 from graphdam.training.learner import balls_for
 from graphdam.training.model import Model
 from graphdam.training.run_folder import RunFolder
 from graphdam.training.shrink import without_smallest_filters
 from graphdam.training.system import system_of
+from graphdam.training.team import Team, current_team, joined
 from graphdam.training.width import WidthControl
 
 LARGEST_DEVIATION = 1e-5
@@ -112,6 +114,8 @@ def run(
 ) -> RunRecord:
     """Train every seed, compact, score, and leave a run folder at `out`.
 
+    Under torchrun all processes call this: the first leads and writes, the others share its steps.
+
     Args:
         settings: see `Settings`.
         out: the run folder.
@@ -128,13 +132,49 @@ def run(
     """
     observer = observer or Observer()
     device = choose_device(settings.device)
+    with joined() as team:
+        team.require_same(settings.model_dump(mode="json") | {"resume": resume})
+        if not team.leads:
+            data = load_data(settings.dataset, split=settings.split, data_root=data_root)
+            return follow(settings, data, device, team)
+        record = _lead(
+            settings,
+            out,
+            device,
+            team,
+            data_root=data_root,
+            overwrite=overwrite,
+            resume=resume,
+            command=command,
+            observer=observer,
+        )
+        team.shared(record.model_dump_json().encode())
+        return record
+
+
+def _lead(
+    settings: Settings,
+    out: Path,
+    device: torch.device,
+    team: Team,
+    *,
+    data_root: Path | None,
+    overwrite: bool,
+    resume: bool,
+    command: str,
+    observer: Observer,
+) -> RunRecord:
+    """The run of the process that writes: of the only one, where there are no others."""
     folder = RunFolder(out)
     if resume:
         folder = RunFolder.open(out)
         folder.require_same(settings)
         if folder.is_finished:
+            for _ in settings.seeds:
+                team.agreed(1.0)
             return read_record(out)
     data = load_data(settings.dataset, split=settings.split, data_root=data_root)
+    require_shareable(settings, data, device, team)
     _refuse_unbuildable(task_of(settings, data))
     if not resume:
         folder = RunFolder.create(out, settings, overwrite=overwrite)
@@ -185,7 +225,8 @@ def _run_seed(
     task: Task[Any, Any], seed: int, folder: RunFolder, device: torch.device, observer: Observer
 ) -> SeedResult:
     settings, done = task.settings, folder.seed_result(seed)
-    if done.exists():
+    (is_done,) = current_team().agreed(float(done.exists()))
+    if is_done:
         return _read_seed_result(done)
     checkpoint = folder.seed_checkpoint(seed)
     begun = read_checkpoint(checkpoint).values["epoch"] if checkpoint.exists() else 0

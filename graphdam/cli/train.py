@@ -174,7 +174,10 @@ def _train(
     from graphdam.pipeline import run
     from graphdam.training import Settings
     from graphdam.training.run_folder import RunFolder
+    from graphdam.training.team import leads_here
 
+    if not leads_here():
+        to = Output(json=True, quiet=True)
     if resume and overwrite:
         raise SettingsError("--resume keeps a run and --overwrite discards it: give one of them.")
     if resume and out is not None and not given and recipe is None:
@@ -193,7 +196,8 @@ def _train(
             command=command,
             observer=progress.observer,
         )
-    _show(record, folder, to)
+    if leads_here():
+        _show(record, folder, to)
 
 
 def _default_folder(settings: Settings, *, resume: bool) -> Path:

@@ -28,6 +28,7 @@ from graphdam.training.batching import Batching, choose_batching, learns_from_al
 from graphdam.training.build import build_gated, build_objective, build_wide
 from graphdam.training.settings import Settings
 from graphdam.training.task import Task
+from graphdam.training.team import current_team
 
 
 @dataclass(frozen=True)
@@ -84,11 +85,14 @@ class GraphTask(Task[Encoder, PreparedGraph]):
         if not isinstance(prepared, PreparedLayers):
             return prepared
         assert self.batching.batch_size is not None
+        team = current_team()
         return PreparedBatches.of(
             prepared,
             neighbors=settings.fan_out,
             batch_size=self.batching.batch_size,
             learns_from_all=learns_from_all(settings),
+            rank=team.rank,
+            num_ranks=team.size,
         )
 
     def hand_back(self, model: Encoder) -> None:
@@ -136,6 +140,10 @@ class GraphTask(Task[Encoder, PreparedGraph]):
         if self.graph.evaluator is None or self.settings.learns_embedding:
             return None
         return evaluator_name(self.graph.evaluator)
+
+    @property
+    def comes_in_batches(self) -> bool:
+        return self.batching.batch_size is not None
 
     @property
     def reading(self) -> str:

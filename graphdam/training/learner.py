@@ -22,6 +22,7 @@ from graphdam.training.checkpoint import (
 from graphdam.training.model import AnyObjective, Model
 from graphdam.training.settings import Settings
 from graphdam.training.system import system_of
+from graphdam.training.team import current_team
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ class Learner:
         self.system = system_of(settings, encoder, prepared.num_batches)
         self.is_steady = prepared.is_whole and not is_noisy and not self.system.is_masking
         self.ahead: Tensor | None = None
+        self.team = current_team()
         self.weight_decay = settings.gated_weight_decay if gated else settings.weight_decay
         self.lr = settings.gated_lr if gated else settings.lr
         groups = parameter_groups(
@@ -117,6 +119,12 @@ class Learner:
         for optimiser in self.optimisers:
             optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
+        self.team.average_gradients(
+            parameter
+            for optimiser in self.optimisers
+            for group in optimiser.param_groups
+            for parameter in group["params"]
+        )
         self.system.before_step()
         for optimiser in self.optimisers:
             optimiser.step()
@@ -129,7 +137,10 @@ class Learner:
         given, if that is smaller; where weights are pruned as long as the score is high enough, if
         fewer are left.
         """
-        now = Chosen(epoch, val.score, val.loss, distance, self.system.merit)
+        score, loss, *between = self.team.agreed(
+            val.score, val.loss, *(() if distance is None else (distance,))
+        )
+        now = Chosen(epoch, score, loss, *between, merit=self.system.merit)
         if self.chosen is None or now.rank > self.chosen.rank:
             self.chosen = now
             self.best = {

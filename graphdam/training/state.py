@@ -20,6 +20,7 @@ from graphdam.training.learner import Learner
 from graphdam.training.model import AnyObjective, Model, gate_repeats
 from graphdam.training.nested import NestedPrefixes
 from graphdam.training.settings import Settings
+from graphdam.training.team import current_team
 from graphdam.training.width import WidthControl
 
 PICTURES = 80
@@ -58,6 +59,7 @@ class TrainingState:
         self.prepared = prepared
         self.seed = seed
         self.num_val = objective.num_scored(prepared.looked_at, "val")
+        self.team = current_team()
         self.epoch = 0
         self.seconds = 0.0
         self.control = WidthControl(settings, encoder, prepared)
@@ -105,6 +107,8 @@ class TrainingState:
                 trained.append(self.objective.evaluate(outputs.detach(), batch, "train").score)
                 if is_watched and not is_last:
                     self._watch()
+        for learner in self._learners().values():
+            self.team.share_buffers(learner.encoder)
         if self.teacher is not None and not whole:
             lesson = self._examine(self.teacher)
         train, val = self._look(lesson)
@@ -278,10 +282,13 @@ class TrainingState:
         if objective.evaluates_as_scored:
             assert lesson.val is not None
             shortfall = (lesson.val - val) / self._error_of(lesson.val)
+        information = float(objective.disagreement(constant, taught))
+        given = (gap, information, shortfall, *(() if spread is None else (spread,)))
+        gap, information, shortfall, *of_teacher = self.team.agreed(*given)
         self.control.brake.observe(
             gap_of_student=gap,
-            gap_of_teacher=spread,
-            information=float(objective.disagreement(constant, taught)),
+            gap_of_teacher=of_teacher[0] if of_teacher else None,
+            information=information,
             shortfall=shortfall,
         )
 

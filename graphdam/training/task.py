@@ -109,6 +109,11 @@ class Task(ABC, Generic[M, P]):
         return None
 
     @property
+    def comes_in_batches(self) -> bool:
+        """Whether several processes can share a step's seed nodes."""
+        return False
+
+    @property
     def reading(self) -> str:
         """How the data is read, and why, where there was a choice; empty elsewhere."""
         return ""

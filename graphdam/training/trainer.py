@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Generic
 
 import torch
@@ -23,6 +24,7 @@ from graphdam.training.model import AnyObjective, Model
 from graphdam.training.settings import Settings
 from graphdam.training.state import TrainingState
 from graphdam.training.task_of import task_of
+from graphdam.training.team import Team
 
 M = TypeVar("M", bound=Model, default=Encoder)
 
@@ -113,9 +115,10 @@ class Trainer:
                 teacher = task.build_wide().to(device)
             prepared = task.prepare_training(encoder, objective)
             state = TrainingState(settings, encoder, teacher, objective, prepared, seed)
-            if checkpoint is not None and checkpoint.exists():
-                state.restore(read_checkpoint(checkpoint))
-            self._loop(state, checkpoint)
+            with _stored(checkpoint, state.team) as stored:
+                if stored is not None:
+                    state.restore(read_checkpoint(stored))
+            self._loop(state, checkpoint if state.team.leads else None)
         chosen = state.student.settle()
         teacher_chosen = None if state.teacher is None else state.teacher.settle()
         falls_short = state.falls_short()
@@ -148,6 +151,20 @@ class Trainer:
             if checkpoint is not None and now - saved >= self.checkpoint_seconds:
                 write_checkpoint(checkpoint, state.checkpoint())
                 saved = time.perf_counter()
+
+
+@contextmanager
+def _stored(checkpoint: Path | None, team: Team) -> Iterator[Path | None]:
+    """The leader's checkpoint, if there is one: the others may not see its disk."""
+    if team.size == 1:
+        yield checkpoint if checkpoint is not None and checkpoint.exists() else None
+        return
+    is_there = team.leads and checkpoint is not None and checkpoint.exists()
+    content = team.shared(checkpoint.read_bytes() if checkpoint is not None and is_there else b"")
+    with TemporaryDirectory() as folder:
+        copy = Path(folder) / "checkpoint.safetensors"
+        copy.write_bytes(content)
+        yield copy if content else None
 
 
 @contextmanager

@@ -1,0 +1,140 @@
+"""Do several processes take the same decisions, and refuse to begin with different settings?"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.distributed as dist
+from sampler import has_sampler
+from torch import Tensor
+from training_runs import start
+
+from graphdam.data import load_graph
+from graphdam.errors import SettingsError, TrainingError
+from graphdam.report import HistoryLine
+from graphdam.training import Settings, Trainer
+from graphdam.training.checkpoint import read_checkpoint
+from graphdam.training.team import Team, current_team, joined, leads_here
+
+LOST = 9
+"""The exit code of a process that goes without a word."""
+
+
+GIVEN: dict[str, Any] = {
+    "dataset": "digits",
+    "device": "cpu",
+    "batch_size": 600,
+    "epochs": 4,
+    "hidden_channels": 32,
+    "start_width": 16,
+    "norm": "batch_norm",
+    "gate_begin": 0.0,
+    "gate_end": 0.5,
+}
+
+
+def _work(rank: int, folder: Path) -> None:
+    """All that two processes are asked, in one pair of them: to start one takes seconds."""
+    torch.set_num_threads(1)
+    store = f"file://{folder / 'store'}"
+    dist.init_process_group("gloo", init_method=store, rank=rank, world_size=2)
+    team = current_team()
+    _check_collectives(team)
+    if has_sampler:
+        _check_training(team, folder)
+    if rank == 1:
+        os._exit(LOST)
+    _check_that_it_is_alone(team)
+    os._exit(0)
+
+
+def _check_collectives(team: Team) -> None:
+    parameters = [torch.nn.Parameter(torch.zeros(2)), torch.nn.Parameter(torch.zeros(1, 3))]
+    parameters[0].grad = torch.tensor([1.0, 2.0]) * (team.rank + 1)
+    team.average_gradients(parameters)  # the second has none, which is as well
+    assert parameters[0].grad.tolist() == [1.5, 3.0]
+    assert parameters[1].grad is None
+    assert team.agreed(0.1 + team.rank, float(team.rank)) == [0.1, 0.0]
+    assert team.shared(b"of the leader" if team.leads else b"") == b"of the leader"
+    assert team.shared(b"") == b""
+    norm = torch.nn.BatchNorm1d(2)
+    norm.running_mean = torch.full((2,), float(team.rank))
+    team.share_buffers(norm)
+    assert norm.running_mean.tolist() == [0.0, 0.0]
+    team.require_same({"epochs": 3, "threads": team.rank, "device": str(team.rank)})
+    with pytest.raises(SettingsError) as caught:
+        team.require_same({"epochs": 3, "lr": [0.1, 0.2][team.rank]})
+    assert str(caught.value) == (
+        "Process 0 was started with lr=0.1 and process 1 with lr=0.2: start all processes of a "
+        "run with the same command."
+    )
+
+
+def _check_training(team: Team, folder: Path) -> None:
+    settings, graph = Settings.of(**GIVEN), load_graph("digits")
+
+    def train(*, stop_at: int | None = None) -> dict[str, Tensor]:
+        def on_epoch(line: HistoryLine) -> None:
+            if line.epoch == stop_at:
+                raise KeyboardInterrupt
+
+        trainer = Trainer(settings, on_epoch=on_epoch, checkpoint_seconds=0)
+        checkpoint = folder / "seed-0.safetensors" if team.leads else None
+        fit = trainer.fit(start(settings, graph), graph, checkpoint=checkpoint)
+        return fit.encoder.state_dict()
+
+    with pytest.raises(KeyboardInterrupt):
+        train(stop_at=2)
+    if team.leads:
+        assert read_checkpoint(folder / "seed-0.safetensors").values["epoch"] == 2
+    resumed = train()
+    if team.leads:
+        (folder / "seed-0.safetensors").unlink()
+    whole = train()
+    for name, value in whole.items():
+        assert torch.equal(resumed[name], value), name
+        of_leader = torch.frombuffer(
+            bytearray(team.shared(value.contiguous().numpy().tobytes())), dtype=value.dtype
+        )
+        assert torch.equal(of_leader.view_as(value), value), name
+
+
+def _check_that_it_is_alone(team: Team) -> None:
+    def ask_again_and_again() -> None:
+        for _ in range(1000):
+            team.require_same({})
+
+    with pytest.raises(TrainingError) as caught:
+        ask_again_and_again()
+    assert str(caught.value) == (
+        "Another process of this run has gone, so this one stops: what was saved is whole; start "
+        "all of them again with --resume."
+    )
+
+
+@pytest.mark.slow
+def test_two_processes_take_the_same_decisions_and_one_that_is_left_says_so(tmp_path: Path) -> None:
+    """A pair averages gradients, trains to one set of weights, resumes, and loses one of it."""
+    context = multiprocessing.get_context("spawn")
+    processes = [context.Process(target=_work, args=(rank, tmp_path)) for rank in range(2)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(timeout=120)
+    assert [process.exitcode for process in processes] == [0, LOST]
+
+
+def test_one_process_is_a_team_of_itself() -> None:
+    with joined() as team:
+        assert team == current_team() == Team(0, 1)
+        assert team.leads
+        assert leads_here()
+        assert team.agreed(0.5, 2.0) == [0.5, 2.0]
+        assert team.shared(b"content") == b"content"
+        team.require_same({"epochs": 3})
+    assert not dist.is_initialized()
