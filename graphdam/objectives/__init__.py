@@ -9,8 +9,8 @@ from graphdam.objectives.node_classification import NodeClassification
 from graphdam.objectives.objective import Evaluation, Objective
 from graphdam.objectives.prefixes import PrefixScore, score_prefixes
 from graphdam.objectives.prepared import Prepared, PreparedGraph, prepare_graph
-from graphdam.objectives.prepared_batches import NodeBatch, PreparedBatches, PreparedLayers
 from graphdam.objectives.prepared_images import PreparedImages
+from graphdam.objectives.prepared_nodes import NodeBatch, PreparedLayers, PreparedNodes
 from graphdam.objectives.views import Bootstrap, Grace
 
 __all__ = [
@@ -26,10 +26,10 @@ __all__ = [
     "Objective",
     "PrefixScore",
     "Prepared",
-    "PreparedBatches",
     "PreparedGraph",
     "PreparedImages",
     "PreparedLayers",
+    "PreparedNodes",
     "embeddings_alike",
     "prepare_graph",
     "score_prefixes",

@@ -18,9 +18,9 @@ from graphdam.nn.layerwise import require_blocks
 from graphdam.objectives import (
     Objective,
     PrefixScore,
-    PreparedBatches,
     PreparedGraph,
     PreparedLayers,
+    PreparedNodes,
     prepare_graph,
     score_prefixes,
 )
@@ -86,7 +86,7 @@ class GraphTask(Task[Encoder, PreparedGraph]):
             return prepared
         assert self.batching.batch_size is not None
         team = current_team()
-        return PreparedBatches.of(
+        return PreparedNodes.of(
             prepared,
             neighbors=settings.fan_out,
             batch_size=self.batching.batch_size,

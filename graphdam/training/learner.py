@@ -137,10 +137,10 @@ class Learner:
         given, if that is smaller; where weights are pruned as long as the score is high enough, if
         fewer are left.
         """
-        score, loss, *between = self.team.agreed(
-            val.score, val.loss, *(() if distance is None else (distance,))
-        )
-        now = Chosen(epoch, score, loss, *between, merit=self.system.merit)
+        if distance is not None:
+            (distance,) = self.team.agreed(distance)
+        score, loss = self.team.agreed(val.score, val.loss)
+        now = Chosen(epoch, score, loss, distance, self.system.merit)
         if self.chosen is None or now.rank > self.chosen.rank:
             self.chosen = now
             self.best = {

@@ -14,7 +14,7 @@ from training_runs import assert_same_weights, start, train
 
 from graphdam.data import Graph, load_graph
 from graphdam.errors import SettingsError
-from graphdam.objectives import NodeClassification, PreparedBatches, PreparedLayers, prepare_graph
+from graphdam.objectives import NodeClassification, PreparedNodes, PreparedLayers, prepare_graph
 from graphdam.report import HistoryLine
 from graphdam.training import Settings, Trainer, build_encoder
 from graphdam.training.batching import choose_batching
@@ -24,11 +24,11 @@ from graphdam.training.memory_estimate import GIB, bytes_in_batches, bytes_of_wh
 MakeSettings = Callable[..., Settings]
 
 
-def prepared_of(settings: Settings, graph: Graph) -> PreparedBatches:
+def prepared_of(settings: Settings, graph: Graph) -> PreparedNodes:
     task = GraphTask(settings, graph)
     encoder = build_encoder(settings, graph)
     prepared = task.prepare_training(encoder, task.build_objective(encoder, seed=0))
-    assert isinstance(prepared, PreparedBatches)
+    assert isinstance(prepared, PreparedNodes)
     return prepared
 
 
@@ -104,7 +104,7 @@ def test_features_are_scaled_where_the_whole_graph_scales_them(
     objective = task.build_objective(encoder, seed=0)
     batches = task.prepare_training(encoder, objective)
     whole = GraphTask(quick(least_feature_norm=1.0), short).prepare_training(encoder, objective)
-    assert isinstance(batches, PreparedBatches)
+    assert isinstance(batches, PreparedNodes)
     assert batches.factor > 100
     expected = whole.outputs(encoder)
     torch.testing.assert_close(batches.outputs(encoder), expected, rtol=1e-4, atol=1e-5)

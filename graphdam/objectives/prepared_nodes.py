@@ -60,7 +60,7 @@ class NodeBatch(PreparedGraph):
 
 
 @dataclass(frozen=True)
-class PreparedBatches(PreparedLayers):
+class PreparedNodes(PreparedLayers):
     """A graph whose steps read sampled neighbourhoods of some nodes, and whose looks read it all.
 
     An epoch takes every seed node once, in a new order: the training nodes or, beside a teacher
@@ -94,7 +94,7 @@ class PreparedBatches(PreparedLayers):
         learns_from_all: bool,
         rank: int = 0,
         num_ranks: int = 1,
-    ) -> PreparedBatches:
+    ) -> PreparedNodes:
         """Samples of what is prepared for an encoder.
 
         Raises:
