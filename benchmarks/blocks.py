@@ -8,6 +8,8 @@ A name is one of
     frontier:GLOB         the best rival at every width, and where graphdam is not on top
     summary:GLOB          the default recipe beside the wide model, a row a graph
     sweep:GLOB            what every λ led to
+    dimensions:GLOB       the codes of autoencoders beside the dimension of their data
+    plots:GLOB            the codes of autoencoders beside the figures of plots.json
     reproduction:GLOB     the wide models beside the figures of references.json
     hours:GLOB            how long the records took to train, a row a bench
     stranding:GLOB        how far single taught runs end below the wide model trained alone
@@ -30,6 +32,7 @@ from fnmatch import fnmatch
 from itertools import chain
 from pathlib import Path
 
+from autoencoders import SOURCE, beside_plots, dimensions, read_plots
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from graphdam.errors import DataError, unknown_choice
@@ -56,7 +59,8 @@ from graphdam.report import (
 )
 from graphdam.report.table import markdown
 
-SECTIONS, REFERENCES, FAILURES = "sections", "references.json", "failures.json"
+SECTIONS, FAILURES = "sections", "failures.json"
+REFERENCES, PLOTS = "references.json", "plots.json"
 
 STRANDED = 2.0
 """A run that ends more points than this below its wide model counts as stranded."""
@@ -191,6 +195,19 @@ def _reproduction(pattern: str, results: Path) -> str:
     return f"{table}\n\n{caption(records, compared=False)}"
 
 
+def _dimensions(pattern: str, results: Path) -> str:
+    records = read_records(pattern, results)
+    table = with_missing(dimensions(records), _missing(pattern, results))
+    return _with_notes([to_markdown(table), caption(records, compared=False)], records)
+
+
+def _plots(pattern: str, results: Path) -> str:
+    records, plots = read_records(pattern, results), read_plots(results.parent / PLOTS)
+    table = with_missing(beside_plots(records, plots), _missing(pattern, results))
+    about = f"{SOURCE} Ours: {caption(records, compared=False)}"
+    return _with_notes([to_markdown(table), about], records)
+
+
 def _hours(pattern: str, results: Path) -> str:
     benches: dict[str, list[RunRecord]] = {}
     for file in found_files(pattern, results):
@@ -235,8 +252,10 @@ _KINDS: dict[str, Callable[[str, Path], str]] = {
     "before-after": _before_after,
     "caption": _caption,
     "comparison": _comparison,
+    "dimensions": _dimensions,
     "frontier": _frontier,
     "hours": _hours,
+    "plots": _plots,
     "reproduction": _reproduction,
     "section": _section,
     "speed": _speed,

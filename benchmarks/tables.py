@@ -64,6 +64,7 @@ FIGURES: dict[str, Frontier | Systems] = {
         f"{name}-systems.png": Systems(f"systems/{name}-*")
         for name in ("mnist", "cifar10-subset", "cora", "citeseer")
     },
+    "mnist-autoencoder.png": Frontier("mnist-autoencoder/*", further=("mse", "macro_f1")),
 }
 """By the file's name; those that a page shows are drawn."""
 

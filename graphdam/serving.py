@@ -8,16 +8,19 @@ from pathlib import Path
 from typing import Any, Generic
 
 import numpy as np
+import torch
 from torch import Tensor
 from typing_extensions import TypeVar
 
-from graphdam.data import Graph, Images, load_graph, load_images
+from graphdam.data import Graph, Images, Points, is_point_set, load_data, load_graph
 from graphdam.data.graph import SplitName
 from graphdam.errors import DataError, RunFolderError, SettingsError
 from graphdam.files import write_atomically
 from graphdam.nn import Encoder, Export, ImageModel, export_encoder
+from graphdam.objectives import PreparedRows
 from graphdam.report import read_record
 from graphdam.training import Settings, task_of
+from graphdam.training.autoencoder_task import embed_rows
 from graphdam.training.graph_task import GraphTask
 from graphdam.training.model import Model
 from graphdam.training.run_folder import RunFolder
@@ -26,14 +29,14 @@ EMBEDDING_SUFFIXES = (".npy", ".npz", ".csv")
 
 
 M = TypeVar("M", bound=Model, default=Encoder)
-D = TypeVar("D", bound="Graph | Images", default=Graph)
+D = TypeVar("D", bound="Graph | Images | Points", default=Graph)
 
 
 @dataclass(frozen=True)
 class LoadedRun(Generic[M, D]):
     """A run's settings, its compact model in evaluation mode, and the graph to use it on.
 
-    Of a run on images, `graph` holds the images.
+    Of a run on images or points, `graph` holds those.
     """
 
     settings: Settings
@@ -45,10 +48,10 @@ class LoadedRun(Generic[M, D]):
 def load_any_run(
     path: Path, *, graph: str | None = None, data_root: Path | None = None
 ) -> LoadedRun[Any, Any]:
-    """What `load_run` loads, or the same of a run on images.
+    """What `load_run` loads, or the same of a run on images or points.
 
     Raises:
-        SettingsError: another graph for a run on images.
+        SettingsError: another graph for a run on those.
         GraphDamError: see `load_run`.
     """
     folder = _finished(path)
@@ -57,11 +60,12 @@ def load_any_run(
         return load_run(path, graph=graph, data_root=data_root)
     if graph is not None:
         raise SettingsError(
-            f"{path} is a run on images, and {graph} is meant as another graph: leave it out."
+            f"{path} is a run on images or points, and {graph} is meant as another graph: leave it "
+            f"out."
         )
-    images = load_images(settings.dataset, data_root=data_root)
     seed = read_record(path).model_seed
-    return LoadedRun(settings, ImageModel.from_pretrained(folder.model), images, seed)
+    task = task_of(settings, load_data(settings.dataset, data_root=data_root)).at_split(seed)
+    return LoadedRun(settings, ImageModel.from_pretrained(folder.model), task.data, seed)
 
 
 def load_run(path: Path, *, graph: str | None = None, data_root: Path | None = None) -> LoadedRun:
@@ -75,14 +79,15 @@ def load_run(path: Path, *, graph: str | None = None, data_root: Path | None = N
 
     Raises:
         RunFolderError: no such run, or one that has not finished.
-        SettingsError: it is about images.
+        SettingsError: it is about images or points.
         DataError: the graph has other features, or more classes, than the model.
     """
     folder = _finished(path)
     settings, record = folder.settings(), read_record(path)
     if settings.reads_images:
         raise SettingsError(
-            f"{path} is a run on images ({settings.dataset}), and a run on a graph is asked for: "
+            f"{path} is a run on {'points' if is_point_set(settings.dataset) else 'images'} "
+            f"({settings.dataset}), and a run on a graph is asked for: "
             f"graphdam evaluate and graphdam info take it, and "
             f"graphdam.nn.ImageModel.from_pretrained loads its model."
         )
@@ -132,9 +137,22 @@ def score_run(loaded: LoadedRun[Any, Any]) -> dict[str, Any]:
     }
 
 
-def embed_run(loaded: LoadedRun) -> Tensor:
-    """The embedding of every node: [N, width]."""
-    return GraphTask(loaded.settings, loaded.graph).embedding(loaded.encoder)
+@torch.no_grad()
+def embed_run(loaded: LoadedRun[Any, Any]) -> Tensor:
+    """The embedding of every node, or the code of every image or point: [N, width].
+
+    Raises:
+        SettingsError: the run is of a classifier of images, which has neither.
+    """
+    settings, encoder = loaded.settings, loaded.encoder
+    if isinstance(encoder, Encoder):
+        return GraphTask(settings, loaded.graph).embedding(encoder)
+    if not settings.reconstructs:
+        raise SettingsError(
+            f"A {settings.model} of {settings.dataset} tells classes and embeds nothing: embed a "
+            f"run on a graph, or one that was trained with --model autoencoder."
+        )
+    return embed_rows(encoder, PreparedRows.of(loaded.graph))
 
 
 def export_run(loaded: LoadedRun, path: Path, *, format: str) -> Export:  # noqa: A002
@@ -150,8 +168,13 @@ def export_run(loaded: LoadedRun, path: Path, *, format: str) -> Export:  # noqa
     )
 
 
-def write_embedding(embedding: Tensor, path: Path) -> None:
-    """Write [N, d] as `.npy`, as `.npz` (key `embedding`) or as `.csv` (column `node` first).
+def write_embedding(embedding: Tensor, path: Path, *, rows: str = "node") -> None:
+    """Write [N, d] as `.npy`, as `.npz` (key `embedding`) or as `.csv`.
+
+    Args:
+        embedding: what is written.
+        path: whose suffix decides.
+        rows: what a row is about: the name of the first column of a `.csv`, which numbers them.
 
     Raises:
         SettingsError: another suffix.
@@ -163,10 +186,10 @@ def write_embedding(embedding: Tensor, path: Path) -> None:
     elif path.suffix == ".npz":
         np.savez_compressed(buffer, embedding=array)
     elif path.suffix == ".csv":
-        header = ",".join(["node", *(f"d{column}" for column in range(array.shape[1]))])
-        rows = np.column_stack([np.arange(len(array)), array])
+        header = ",".join([rows, *(f"d{column}" for column in range(array.shape[1]))])
+        numbered = np.column_stack([np.arange(len(array)), array])
         formats = ["%d", *["%.9g"] * array.shape[1]]
-        np.savetxt(buffer, rows, fmt=formats, delimiter=",", header=header, comments="")
+        np.savetxt(buffer, numbered, fmt=formats, delimiter=",", header=header, comments="")
     else:
         raise SettingsError(
             f"An embedding is written as {', '.join(EMBEDDING_SUFFIXES)}; received '{path.name}'."

@@ -360,6 +360,30 @@ def _systems(*, quick: bool) -> Bench:
     return Bench("systems", summary, cells)
 
 
+def _dimensionality_reduction(*, quick: bool) -> Bench:
+    """Linear data at λ of the authors' code and around it; others at one that suits them."""
+    swept, models = _swept("paper", 0.01, 0.003, 0.03), ("autoencoder",)
+    linear = ("affine-points", "linear-points")
+    cells = _grid((swept,), datasets=linear, models=models, quick=quick)
+    if not quick:
+        for dataset, weights in (("quadratic-points", (0.1, 0.05)), ("mlp-points", (0.03, 0.01))):
+            methods = (_swept("paper", *weights),)
+            cells += _grid(methods, datasets=(dataset,), models=models, quick=quick)
+    summary = "Autoencoders of data of known dimension: does the code learn to be as wide?"
+    return Bench("dimensionality-reduction", summary, cells)
+
+
+def _mnist_autoencoder(*, quick: bool) -> Bench:
+    swept = (
+        _swept("paper", 1.0, 0.01, 5.0, 0.5, 2.0, 11.0, 0.1),
+        _swept("l1", 0.5, 0.01, 11.0, 0.1, 2.0),
+    )
+    methods = swept if quick else (*swept, WIDE, DEFAULT)
+    cells = _grid(methods, datasets=("mnist",), models=("autoencoder",), quick=quick)
+    summary = "An autoencoder of MNIST: error, and classes, against the code that each λ learns."
+    return Bench("mnist-autoencoder", summary, cells)
+
+
 class _Builder(Protocol):
     def __call__(self, *, quick: bool) -> Bench: ...
 
@@ -372,6 +396,8 @@ BENCHES: dict[str, _Builder] = {
     "paper-graphs": _paper_graphs,
     "pruning": _pruning,
     "systems": _systems,
+    "dimensionality-reduction": _dimensionality_reduction,
+    "mnist-autoencoder": _mnist_autoencoder,
 }
 """The named benches, each a function of `quick`."""
 

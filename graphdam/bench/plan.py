@@ -9,7 +9,14 @@ from graphdam._version import __version__
 from graphdam.bench.grid import Bench
 from graphdam.bench.unit import Unit
 from graphdam.data.own import choose_split, is_path
-from graphdam.data.registry import DATASETS, find_dataset, find_image_set, is_image_set
+from graphdam.data.registry import (
+    DATASETS,
+    find_dataset,
+    find_image_set,
+    find_point_set,
+    is_image_set,
+    is_point_set,
+)
 from graphdam.errors import RunFolderError
 from graphdam.report import (
     RECORD_FILE,
@@ -42,6 +49,9 @@ def plan_bench(bench: Bench, folder: BenchFolder, seeds: Sequence[int]) -> Bench
         if is_image_set(dataset):
             images = find_image_set(dataset)
             dataset, split = images.name, images.split
+        elif is_point_set(dataset):
+            points = find_point_set(dataset)
+            dataset, split = points.name, points.split
         elif is_path(dataset) and dataset.lower() not in DATASETS:
             dataset = Path(dataset).stem
         else:

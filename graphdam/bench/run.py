@@ -140,7 +140,7 @@ def _merge(
     folder.error(cell.name).unlink(missing_ok=True)
     try:
         record = merge_records(there, command=planned.command)
-        if record.reduction is None and record.learns_embedding and len(there) > 1:
+        if record.reduction is None and record.embeds_nodes and len(there) > 1:
             record = _with_stability(cell, record, folder, data_root)
     except GraphDamError as error:
         write_atomically(folder.error(cell.name), f"{error}\n")

@@ -122,8 +122,9 @@ def _list_benches(to: Output) -> None:
     benches = [find_bench(name) for name in BENCHES]
     document = {each.name: {"summary": each.summary, "cells": len(each.cells)} for each in benches}
     to.document(document)
+    width = max(len(each.name) for each in benches)
     for each in benches:
-        to.text(f"{each.name:12} {len(each.cells):3} cells  {each.summary}")
+        to.text(f"{each.name:{width}} {len(each.cells):3} cells  {each.summary}")
 
 
 def _list_cells(chosen: Bench, seeds: int, to: Output) -> None:

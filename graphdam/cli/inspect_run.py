@@ -32,6 +32,7 @@ def evaluate(
     from rich import box
     from rich.table import Table
 
+    from graphdam.report.numbers import metric_label
     from graphdam.serving import load_any_run, score_run
 
     output = Output(json=json_, quiet=quiet or json_)
@@ -46,8 +47,8 @@ def evaluate(
     )
     for column in ("", *scores["scores"]):
         table.add_column(column, justify="right" if column else "left")
-    metric = scores["metric"].replace("_", "-").upper() if "auc" in scores["metric"] else "accuracy"
-    table.add_row(f"{metric} (%)", *(f"{100 * value:.1f}" for value in scores["scores"].values()))
+    label = metric_label(scores["metric"])
+    table.add_row(label, *(f"{100 * value:.1f}" for value in scores["scores"].values()))
     output.results.print(table)
     output.text(
         f"widths {scores['widths']}, {scores['parameters']:,} parameters, "
@@ -70,8 +71,8 @@ def embed(
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
-    """Write the node embeddings of a run's compact model, one row a node."""
-    from graphdam.serving import embed_run, load_run, write_embedding
+    """Write the embeddings of a run's compact model: a row a node, or a code an image or point."""
+    from graphdam.serving import embed_run, load_any_run, write_embedding
 
     output = Output(json=json_, quiet=quiet or json_)
     path = Path(out) if out is not None else Path(run) / "embedding.npy"
@@ -80,11 +81,13 @@ def embed(
             f"{path} exists: --overwrite replaces it, or choose another file with --out."
         )
     root = None if data_root is None else Path(data_root)
-    embedding = embed_run(load_run(Path(run), graph=graph, data_root=root))
-    write_embedding(embedding, path)
+    loaded = load_any_run(Path(run), graph=graph, data_root=root)
+    embedding = embed_run(loaded)
+    kind = "row" if loaded.settings.reconstructs else "node"
+    write_embedding(embedding, path, rows=kind)
     rows, columns = embedding.shape
-    output.document({"run": run, "file": str(path), "nodes": rows, "dimensions": columns})
-    output.text(f"{rows:,} nodes × {columns} dimensions → {path}")
+    output.document({"run": run, "file": str(path), f"{kind}s": rows, "dimensions": columns})
+    output.text(f"{rows:,} {kind}s × {columns} dimensions → {path}")
 
 
 def info(

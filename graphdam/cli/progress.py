@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 if TYPE_CHECKING:
     import torch
 
-    from graphdam.data import Graph, Images
+    from graphdam.data import Graph, Images, Points
     from graphdam.pipeline import Observer, SeedResult
     from graphdam.report import HistoryLine
     from graphdam.training import Settings
@@ -62,10 +62,10 @@ class TrainingProgress:
     ) -> None:
         self.bar.stop()
 
-    def _on_data(self, data: Graph | Images, device: torch.device, threads: int) -> None:
+    def _on_data(self, data: Graph | Images | Points, device: torch.device, threads: int) -> None:
         on = f"{device}, {threads} thread{'s' if threads > 1 else ''}"
         self.console.print(
-            f"{_about(data)}, {data.num_classes} classes, {data.split_name} split; on {on}",
+            f"{_about(data)}, {data.split_name} split; on {on}",
             highlight=False,
         )
 
@@ -102,15 +102,20 @@ class TrainingProgress:
         )
 
 
-def _about(data: Graph | Images) -> str:
-    from graphdam.data import Images
+def _about(data: Graph | Images | Points) -> str:
+    from graphdam.data import Images, Points
 
+    if isinstance(data, Points):
+        return f"{data.name}: {len(data.x):,} points of {data.x.size(1)} numbers"
     if isinstance(data, Images):
         size = " × ".join(map(str, data.shape))
-        return f"{data.label}: {data.num_images:,} images of {size} numbers"
+        return (
+            f"{data.label}: {data.num_images:,} images of {size} numbers, "
+            f"{data.num_classes} classes"
+        )
     return (
         f"{data.name}: {data.num_nodes:,} nodes, {data.num_edges:,} directed edges, "
-        f"{data.num_features:,} features"
+        f"{data.num_features:,} features, {data.num_classes} classes"
     )
 
 

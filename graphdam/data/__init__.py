@@ -16,13 +16,17 @@ if TYPE_CHECKING:
     from graphdam.data.images import Images, load_images
     from graphdam.data.load import load_data, load_graph
     from graphdam.data.own import graph_from_data, graph_from_file
+    from graphdam.data.point_registry import POINT_SETS, PointSetInfo
+    from graphdam.data.points import Points, load_points
     from graphdam.data.registry import (
         DATASETS,
         SPLITS,
         DatasetInfo,
         find_dataset,
         find_image_set,
+        find_point_set,
         is_image_set,
+        is_point_set,
     )
     from graphdam.data.sources import cache_folder
 
@@ -35,39 +39,51 @@ _HOME = {
     "IMAGE_SPLITS": "image_registry",
     "ImageSetInfo": "image_registry",
     "Images": "images",
+    "POINT_SETS": "point_registry",
+    "PointSetInfo": "point_registry",
+    "Points": "points",
     "SPLITS": "registry",
     "Split": "graph",
     "cache_folder": "sources",
     "find_dataset": "registry",
     "find_image_set": "registry",
+    "find_point_set": "registry",
     "graph_from_data": "own",
     "graph_from_file": "own",
     "is_image_set": "registry",
+    "is_point_set": "registry",
     "load_data": "load",
     "load_graph": "load",
     "load_images": "images",
+    "load_points": "points",
 }
 
 __all__ = [
     "DATASETS",
     "IMAGE_SETS",
     "IMAGE_SPLITS",
+    "POINT_SETS",
     "SPLITS",
     "CSRMatrix",
     "DatasetInfo",
     "Graph",
     "ImageSetInfo",
     "Images",
+    "PointSetInfo",
+    "Points",
     "Split",
     "cache_folder",
     "find_dataset",
     "find_image_set",
+    "find_point_set",
     "graph_from_data",
     "graph_from_file",
     "is_image_set",
+    "is_point_set",
     "load_data",
     "load_graph",
     "load_images",
+    "load_points",
 ]
 
 

@@ -1,4 +1,4 @@
-"""One call for any data: a named graph, the user's file, a PyG `Data`, or a set of images."""
+"""One call for any data: a named graph, the user's file, a PyG `Data`, images, points."""
 
 from __future__ import annotations
 
@@ -10,8 +10,15 @@ from graphdam.data.embedded import EMBEDDED
 from graphdam.data.graph import Graph
 from graphdam.data.images import Images, load_images
 from graphdam.data.own import choose_split, graph_from_data, graph_from_file, is_path
+from graphdam.data.points import Points, load_points
 from graphdam.data.prepare import Sparse, prepare
-from graphdam.data.registry import DATASETS, DatasetInfo, find_dataset, is_image_set
+from graphdam.data.registry import (
+    DATASETS,
+    DatasetInfo,
+    find_dataset,
+    is_image_set,
+    is_point_set,
+)
 from graphdam.data.splits import make_splits
 from graphdam.data.validate import validate
 
@@ -21,12 +28,15 @@ if TYPE_CHECKING:
 
 def load_data(
     name_or_path: str, *, split: str | None = None, data_root: str | Path | None = None
-) -> Graph | Images:
-    """What a run trains on: a graph (`load_graph`), or a named set of images (`load_images`).
+) -> Graph | Images | Points:
+    """What a run trains on: a graph (`load_graph`), a named set of images or of points.
 
     Raises:
-        DataError: see there. Images have one split, which needs no name.
+        DataError: see there, and `load_images`. Images and points have one split, which needs no
+            name.
     """
+    if is_point_set(name_or_path):
+        return load_points(name_or_path)
     if is_image_set(name_or_path):
         return load_images(name_or_path, data_root=data_root)
     return load_graph(name_or_path, split=split, data_root=data_root)
@@ -62,7 +72,7 @@ def load_graph(
     """
     if isinstance(name_or_path, str):
         key = name_or_path.strip().lower()
-        if key in DATASETS or is_image_set(key) or not is_path(name_or_path):
+        if key in DATASETS or is_image_set(key) or is_point_set(key) or not is_path(name_or_path):
             info = find_dataset(name_or_path)
             return _load_named(info, split=split, data_root=data_root, sparse=sparse)
     if isinstance(name_or_path, str | Path):

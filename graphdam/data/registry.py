@@ -7,6 +7,7 @@ from typing import Literal
 
 from graphdam.data.image_registry import IMAGE_SETS, ImageSetInfo
 from graphdam.data.ogb_layout import ogb_files
+from graphdam.data.point_registry import POINT_SETS, PointSetInfo
 from graphdam.errors import DataError, unknown_choice
 
 Kind = Literal["embedded", "planetoid", "amazon", "coauthor", "heterophilous", "ogb"]
@@ -177,6 +178,15 @@ def is_image_set(name: str) -> bool:
     return name.strip().lower() in IMAGE_SETS
 
 
+def is_point_set(name: str) -> bool:
+    """Whether a set of points has this name, whatever its case.
+
+    >>> is_point_set("linear-points"), is_point_set("cora")
+    (True, False)
+    """
+    return name.strip().lower() in POINT_SETS
+
+
 def find_dataset(name: str) -> DatasetInfo:
     """The named graph, whatever the case of the name.
 
@@ -190,6 +200,11 @@ def find_dataset(name: str) -> DatasetInfo:
     key = name.strip().lower()
     if key in DATASETS:
         return DATASETS[key]
+    if key in POINT_SETS:
+        raise DataError(
+            f"'{key}' is a set of points ({POINT_SETS[key].description}), not a graph:"
+            f" graphdam.data.load_points('{key}') draws it. Graphs are {', '.join(DATASETS)}."
+        )
     if key in IMAGE_SETS:
         raise DataError(
             f"'{key}' is a set of images ({IMAGE_SETS[key].description}), not a graph:"
@@ -219,13 +234,29 @@ def find_image_set(name: str) -> ImageSetInfo:
     raise _unknown(name)
 
 
+def find_point_set(name: str) -> PointSetInfo:
+    """The named set of points, whatever the case of the name.
+
+    Raises:
+        DataError: there is none, and the message lists those there are.
+
+    >>> find_point_set("MLP-points").num_factors
+    20
+    """
+    key = name.strip().lower()
+    if key not in POINT_SETS:
+        raise DataError(unknown_choice("set of points", name, POINT_SETS))
+    return POINT_SETS[key]
+
+
 def _unknown(name: str) -> DataError:
     return DataError(
         unknown_choice(
             "data set",
             name,
-            [*DATASETS, *IMAGE_SETS],
-            f"Images are {', '.join(IMAGE_SETS)}; the others are graphs. Your own graph is given by"
+            [*DATASETS, *IMAGE_SETS, *POINT_SETS],
+            f"Images are {', '.join(IMAGE_SETS)}, points (for an autoencoder)"
+            f" {', '.join(POINT_SETS)}; the others are graphs. Your own graph is given by"
             " the path of a .npz or .graphml file, or of a folder with edges.csv and nodes.csv.",
         )
     )

@@ -1,6 +1,7 @@
 """Models whose widths can be learnt: encoders of graphs with gates, and plain models of images."""
 
 from graphdam.nn.adjacency import Adjacency
+from graphdam.nn.autoencoder import Autoencoder
 from graphdam.nn.encoder import Encoder
 from graphdam.nn.export import Export, export_encoder
 from graphdam.nn.gat import GAT
@@ -20,6 +21,7 @@ __all__ = [
     "MLP",
     "VGG16BN",
     "Adjacency",
+    "Autoencoder",
     "Encoder",
     "Export",
     "GraphSAGE",

@@ -25,11 +25,11 @@ class PlannedCost:
 
     Args:
         gated: of linear layers, ungrouped 2d convolutions and batch norms alone.
-        shape: channels, height and width of an image.
+        shape: of an image or a point: what the model reads, without the axis of the batch.
     """
 
     gated: GatedModel
-    shape: tuple[int, int, int]
+    shape: tuple[int, ...]
     products: dict[str, int] = field(init=False)
     sizes: dict[str, list[torch.Size]] = field(init=False)
     total: int = field(init=False)

@@ -17,6 +17,7 @@ from graphdam.errors import ModelFileError, SettingsError
 from graphdam.evaluation.module_cost import module_multiply_adds
 from graphdam.files import write_atomically
 from graphdam.gates import Gate, width_penalty
+from graphdam.nn.autoencoder import CODE, Autoencoder
 from graphdam.nn.lenet import LeNet5
 from graphdam.nn.mlp import MLP
 from graphdam.nn.preresnet import PreResNet
@@ -27,8 +28,12 @@ NETS: dict[str, type[nn.Module]] = {
     "lenet5": LeNet5,
     "vgg16": VGG16BN,
     "preresnet": PreResNet,
+    "autoencoder": Autoencoder,
 }
 """The models of images by the names that settings have for them."""
+
+GATED = {"autoencoder": [CODE]}
+"""The layers whose channels have gates; all that can be removed exactly in other models."""
 
 SMALLEST_IMAGE = {"lenet5": 16, "vgg16": 16}
 """Pixels a side that its poolings need."""
@@ -44,9 +49,10 @@ class ImageModel(nn.Module):
         net: the plain model, or the `GatedModel` around it.
         kind: its name in `NETS`.
         arguments: what the wide model is built with.
-        shape: channels, height and width of the images that it reads.
+        shape: channels, height and width of the images that it reads; of an autoencoder, whatever
+            shape its inputs have.
 
-    Shapes: `x` [N, C, H, W] → [N, classes].
+    Shapes: `x` [N, C, H, W] → [N, classes]; of an autoencoder [N, …] → [N, numbers of an input].
 
     >>> wide = ImageModel.wide("mlp", {"in_channels": 64, "hidden_channels": [30, 20],
     ...                                "out_channels": 10}, shape=(1, 8, 8))
@@ -59,7 +65,7 @@ class ImageModel(nn.Module):
         net: nn.Module,
         kind: str,
         arguments: Mapping[str, Any],
-        shape: tuple[int, int, int],
+        shape: tuple[int, ...],
         widths: Sequence[int],
     ) -> None:
         super().__init__()
@@ -70,22 +76,20 @@ class ImageModel(nn.Module):
         self._widths = list(widths)
 
     @classmethod
-    def wide(
-        cls, kind: str, arguments: Mapping[str, Any], shape: tuple[int, int, int]
-    ) -> ImageModel:
+    def wide(cls, kind: str, arguments: Mapping[str, Any], shape: tuple[int, ...]) -> ImageModel:
         """The model as it is built, with fresh weights.
 
         Raises:
             SettingsError: arguments that it does not take, or images that are too small for it.
         """
-        least = SMALLEST_IMAGE.get(kind, 1)
-        if min(shape[1:]) < least:
+        least = SMALLEST_IMAGE.get(kind)
+        if least is not None and min(shape[1:]) < least:
             raise SettingsError(
                 f"{kind} reads images of at least {least} × {least} pixels, and these have "
                 f"{shape[1]} × {shape[2]}: an mlp reads images of any size."
             )
         net = NETS[kind](**arguments)
-        groups = attach_gates(net, torch.zeros(2, *shape)).groups
+        groups = attach_gates(net, torch.zeros(2, *shape), only=GATED.get(kind)).groups
         return cls(net, kind, arguments, shape, [group.num_channels for group in groups])
 
     def gated(self, gate: Callable[[int], Gate], *, min_width: int = 1) -> ImageModel:
@@ -95,7 +99,13 @@ class ImageModel(nn.Module):
             gate: makes one.
             min_width: 0 lets branches beside a residual path vanish, see `attach_gates`.
         """
-        net = attach_gates(self.net, torch.zeros(2, *self.shape), gate=gate, min_width=min_width)
+        net = attach_gates(
+            self.net,
+            torch.zeros(2, *self.shape),
+            gate=gate,
+            min_width=min_width,
+            only=GATED.get(self.kind),
+        )
         return ImageModel(net, self.kind, self.arguments, self.shape, net.widths)
 
     def keeping(self, choose: Callable[[GatedModel], Mapping[str, Tensor]]) -> ImageModel:
@@ -116,6 +126,18 @@ class ImageModel(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = self.net(x)
         return out
+
+    def embed(self, x: Tensor) -> Tensor:
+        """The code of a wide or compact autoencoder: [N, width].
+
+        Raises:
+            SettingsError: it has none, or channels of it are still gated where they are read.
+        """
+        if not isinstance(self.net, Autoencoder):
+            raise SettingsError(
+                f"{self!r} writes no code: an autoencoder does, once it is compact."
+            )
+        return self.net.embed(x)
 
     @property
     def widths(self) -> list[int]:

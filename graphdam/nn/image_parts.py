@@ -1,4 +1,4 @@
-"""What the plain models of images share: checked widths, and weights drawn for ReLUs."""
+"""What the plain models of images share: checked widths, activations, weights drawn for ReLUs."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from torch import nn
 
 from graphdam.errors import SettingsError
+from graphdam.nn.layers import make_activation
 
 
 def checked_widths(name: str, widths: Sequence[int], count: int | None = None) -> list[int]:
@@ -25,6 +26,21 @@ def checked_widths(name: str, widths: Sequence[int], count: int | None = None) -
             f"{name} must be {wanted}, one for each layer whose width is free; received {given}."
         )
     return given
+
+
+def module_activation(act: str | nn.Module) -> nn.Module:
+    """An activation by PyG's name, or a copy of the module given.
+
+    Raises:
+        SettingsError: an unknown name, or a function, which cannot be traced as a module is.
+    """
+    made = make_activation(act, None)
+    if not isinstance(made, nn.Module):
+        raise SettingsError(
+            f"act must be the name of an activation or a module, received {act!r}; torch.nn has"
+            " a module for every function."
+        )
+    return made
 
 
 def draw_convolutions(model: nn.Module) -> None:

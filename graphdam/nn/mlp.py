@@ -7,9 +7,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from graphdam.errors import SettingsError
-from graphdam.nn.image_parts import checked_widths
-from graphdam.nn.layers import make_activation
+from graphdam.nn.image_parts import checked_widths, module_activation
 
 
 class MLP(nn.Module):
@@ -63,7 +61,7 @@ class MLP(nn.Module):
         for before, width in pairwise(widths):
             layers.append(nn.Linear(before, width))
             if act is not None:
-                layers.append(_activation(act))
+                layers.append(module_activation(act))
             if dropout > 0:
                 layers.append(nn.Dropout(dropout))
         self.layers = nn.Sequential(*layers, nn.Linear(widths[-1], out_channels))
@@ -71,13 +69,3 @@ class MLP(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = self.layers(x)
         return out
-
-
-def _activation(act: str | nn.Module) -> nn.Module:
-    made = make_activation(act, None)
-    if not isinstance(made, nn.Module):
-        raise SettingsError(
-            f"act must be the name of an activation or a module, received {act!r}; torch.nn has"
-            " a module for every function."
-        )
-    return made

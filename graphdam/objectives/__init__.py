@@ -11,6 +11,8 @@ from graphdam.objectives.prefixes import PrefixScore, score_prefixes
 from graphdam.objectives.prepared import Prepared, PreparedGraph, prepare_graph
 from graphdam.objectives.prepared_images import PreparedImages
 from graphdam.objectives.prepared_nodes import NodeBatch, PreparedLayers, PreparedNodes
+from graphdam.objectives.prepared_rows import PreparedRows
+from graphdam.objectives.reconstruction import Reconstruction
 from graphdam.objectives.views import Bootstrap, Grace
 
 __all__ = [
@@ -30,6 +32,8 @@ __all__ = [
     "PreparedImages",
     "PreparedLayers",
     "PreparedNodes",
+    "PreparedRows",
+    "Reconstruction",
     "embeddings_alike",
     "prepare_graph",
     "score_prefixes",

@@ -12,14 +12,14 @@ from graphdam.report.numbers import (
     metric_text,
     milliseconds,
     part_of,
-    percent,
-    points,
     ratio,
+    score_change,
+    score_text,
     span,
     widths_text,
 )
 from graphdam.report.record import Latency, RunRecord, WideReference
-from graphdam.report.scores import Scores
+from graphdam.report.scores import LOWER_IS_BETTER, Scores
 from graphdam.report.table import TextTable, Value
 
 _DATA_COLUMNS = ("quantity", "wide", "compact", "ratio", "difference")
@@ -114,12 +114,12 @@ def _alone(record: RunRecord) -> tuple[tuple[str, ...], ...]:
         rows.insert(2, ("of them not zero (masked, no smaller)", nonzero))
     if record.latency is not None:
         rows.append((_latency_label(record.latency), milliseconds(record.latency.compact_ms)))
-    rows.append((_score_label("test", record.test), percent(record.test)))
+    rows.append((_score_label("test", record.test), score_text(record.test)))
     rows += [
-        (_score_label(part_of(name), scores), percent(scores))
+        (_score_label(part_of(name), scores), score_text(scores))
         for name, scores in record.further.items()
     ]
-    rows.append((_score_label("val.", record.val), percent(record.val)))
+    rows.append((_score_label("val.", record.val), score_text(record.val)))
     return tuple(rows)
 
 
@@ -129,8 +129,8 @@ def _count_row(name: str, wide: int, compact: Sequence[int]) -> tuple[str, str, 
 
 
 def _score_row(split: str, wide: Scores, compact: Scores) -> tuple[str, str, str, str]:
-    change = f"{points(compact.mean - wide.mean)} points"
-    return _score_label(split, compact), percent(wide), percent(compact), change
+    change = score_change(compact.metric, compact.mean - wide.mean)
+    return _score_label(split, compact), score_text(wide), score_text(compact), change
 
 
 def _widths_label(record: RunRecord) -> str:
@@ -148,7 +148,9 @@ def _latency_label(latency: Latency) -> str:
 def _score_label(split: str, scores: Scores) -> str:
     seeds = len(scores.values)
     name = f"{split} {metric_text(scores.metric)}".strip()
-    return f"{name} (%{f', {seeds} seeds' if seeds > 1 else ''})"
+    unit = "" if scores.metric in LOWER_IS_BETTER else "%"
+    about = ", ".join(part for part in (unit, f"{seeds} seeds" if seeds > 1 else "") if part)
+    return f"{name} ({about})" if about else name
 
 
 def _data(record: RunRecord) -> tuple[tuple[Value, ...], ...]:

@@ -16,12 +16,14 @@ from graphdam.report.methods import (
 )
 from graphdam.report.numbers import (
     MISSING,
+    metric_label,
     metric_text,
     p_value,
     part_of,
     percent,
     points,
     ratio,
+    score_text,
     span,
     widths_text,
 )
@@ -120,7 +122,7 @@ def comparison(records: Sequence[RunRecord]) -> TextTable:
         "latency ratio (×)",
         *(("training time (×)",) if tells_time else ()),
         f"test {metric} (%)",
-        *(f"{part_of(name)} {metric_text(name)} (%)".strip() for name in further),
+        *(f"{part_of(name)} {metric_label(name)}".strip() for name in further),
         *(("alike over seeds (CKA)",) if tells_stability else ()),
         "difference to wide (points)",
         "seeds",
@@ -151,7 +153,7 @@ def comparison(records: Sequence[RunRecord]) -> TextTable:
                 percent(record.test)
                 + (f" {metric_text(record.test.metric)}" if len(metrics) > 1 else ""),
                 *(
-                    percent(record.further[name]) if name in record.further else MISSING
+                    score_text(record.further[name]) if name in record.further else MISSING
                     for name in further
                 ),
                 *((_stability_cell(record),) if tells_stability else ()),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from graphdam.report.scores import Scores
+from graphdam.report.scores import LOWER_IS_BETTER, Scores
 
 MISSING = "–"
 
@@ -18,6 +18,7 @@ _METRICS = {
     "ap": "average precision",
     "average_precision": "average precision",
     "nmi": "NMI",
+    "mse": "MSE",
 }
 _MOST_LISTED = 4
 
@@ -107,6 +108,29 @@ def percent(scores: Scores) -> str:
     return mean if scores.std is None else f"{mean} ± {100 * scores.std:.1f}"
 
 
+def score_text(scores: Scores) -> str:
+    """A share in percent, an error as it is.
+
+    >>> score_text(Scores.of("mse", [0.0712, 0.0731])), score_text(Scores.of("accuracy", [0.813]))
+    ('0.0721 ± 0.0013', '81.3')
+    """
+    if scores.metric not in LOWER_IS_BETTER:
+        return percent(scores)
+    mean = f"{scores.mean:.4f}"
+    return mean if scores.std is None else f"{mean} ± {scores.std:.4f}"
+
+
+def score_change(metric: str, difference: float) -> str:
+    """What changed of a score: percentage points of a share, an error's own units.
+
+    >>> score_change("accuracy", 0.012), score_change("mse", -0.0123)
+    ('+1.2 points', '−0.0123')
+    """
+    if metric not in LOWER_IS_BETTER:
+        return f"{points(difference)} points"
+    return f"{'−' if difference < 0 else '+'}{abs(difference):.4f}"
+
+
 def points(difference: float) -> str:
     """A difference of two fractions in percentage points, with its sign.
 
@@ -169,3 +193,12 @@ def metric_text(metric: str) -> str:
     ('ROC-AUC', 'hits at 10')
     """
     return _METRICS.get(metric, metric.replace("_", " "))
+
+
+def metric_label(metric: str) -> str:
+    """A metric's name with its unit, as a column of scores is headed.
+
+    >>> metric_label("roc_auc"), metric_label("mse")
+    ('ROC-AUC (%)', 'MSE')
+    """
+    return metric_text(metric) if metric in LOWER_IS_BETTER else f"{metric_text(metric)} (%)"

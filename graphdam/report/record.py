@@ -143,7 +143,7 @@ class RunRecord(Frozen):
     created: str
     dataset: str
     split: str
-    model: Literal["gcn", "graphsage", "gat", "mlp", "lenet5", "vgg16", "preresnet"]
+    model: Literal["gcn", "graphsage", "gat", "mlp", "lenet5", "vgg16", "preresnet", "autoencoder"]
     objective: str
     recipe: str
     gate: str | None
@@ -184,8 +184,13 @@ class RunRecord(Frozen):
 
     @property
     def learns_embedding(self) -> bool:
-        """Whether the encoder's output is an embedding, whose width is the last one."""
+        """Whether the encoder's output is an embedding, or a code, whose width is the last one."""
         return self.objective not in ("node-classification", "image-classification")
+
+    @property
+    def embeds_nodes(self) -> bool:
+        """Whether it is the nodes of a graph that have an embedding."""
+        return self.learns_embedding and self.objective != "reconstruction"
 
     @property
     def output_cut_to(self) -> int | None:

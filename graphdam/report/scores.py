@@ -16,6 +16,10 @@ NonNegative = Annotated[float, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
 
 
+LOWER_IS_BETTER = frozenset({"mse"})
+"""The scores that are errors, in units of their own: no shares, and the lower the better."""
+
+
 class Frozen(BaseModel):
     """A validated value that converts nothing, allows no unknown field and cannot be changed."""
 
@@ -25,13 +29,14 @@ class Frozen(BaseModel):
 class Scores(Frozen):
     """One score over the seeds of a run, as fractions: the values, their mean and deviation.
 
-    `std` is the unbiased standard deviation (division by n − 1), `None` for a single seed.
+    Those of `LOWER_IS_BETTER` are no fractions, and may lie above 1. `std` is the unbiased standard
+    deviation (division by n − 1), `None` for a single seed.
     """
 
     metric: str
-    mean: Fraction
+    mean: NonNegative
     std: NonNegative | None
-    values: list[Fraction] = Field(min_length=1)
+    values: list[NonNegative] = Field(min_length=1)
 
     @classmethod
     def of(cls, metric: str, values: Sequence[float]) -> Scores:
@@ -45,6 +50,15 @@ class Scores(Frozen):
             raise ValueError(f"no values of '{metric}': a score needs the value of at least a seed")
         std = statistics.stdev(listed) if len(listed) > 1 else None
         return cls(metric=metric, mean=statistics.fmean(listed), std=std, values=listed)
+
+    @model_validator(mode="after")
+    def _shares_are_at_most_one(self) -> Scores:
+        if self.metric not in LOWER_IS_BETTER and max(self.values) > 1:
+            raise ValueError(
+                f"values hold {max(self.values)}, but should be less than or equal to 1: "
+                f"'{self.metric}' is a share"
+            )
+        return self
 
     @model_validator(mode="after")
     def _summaries_agree_with_values(self) -> Scores:

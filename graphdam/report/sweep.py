@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from graphdam.report.methods import display_name, line_name, require_one_version
-from graphdam.report.numbers import MISSING, metric_text, part_of, percent, widths_text
+from graphdam.report.numbers import MISSING, metric_label, part_of, score_text, widths_text
 from graphdam.report.record import RunRecord
 from graphdam.report.scores import Scores
 from graphdam.report.table import TextTable, Value
 from graphdam.report.width import shown_width
 
-_ORDER = ("accuracy", "macro_f1", "auc", "average_precision", "nmi")
+_ORDER = ("explained_variance", "mse", "accuracy", "macro_f1", "auc", "average_precision", "nmi")
 
 
 def sweep(records: Sequence[RunRecord]) -> TextTable:
@@ -36,7 +36,7 @@ def sweep(records: Sequence[RunRecord]) -> TextTable:
     columns = (
         *("data set", "split", "model", "objective", "method", "λ"),
         "learnt width (embedding last)" if learns else "learnt width",
-        *(f"{part_of(name)} {metric_text(name)} (%)".strip() for name in names),
+        *(f"{part_of(name)} {metric_label(name)}".strip() for name in names),
         "seeds",
     )
     rows, data = [], []
@@ -49,7 +49,7 @@ def sweep(records: Sequence[RunRecord]) -> TextTable:
                 *(*shown, line_name(record)),
                 MISSING if weight is None else f"{weight:g}",
                 widths_text(record.widths),
-                *(percent(scores[name]) if name in scores else MISSING for name in names),
+                *(score_text(scores[name]) if name in scores else MISSING for name in names),
                 str(len(record.seeds)),
             )
         )

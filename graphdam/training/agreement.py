@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphdam.data import IMAGE_SETS, is_image_set
+from graphdam.data import IMAGE_SETS, POINT_SETS, is_image_set, is_point_set
+from graphdam.training.autoencoder_recipes import AUTOENCODER, RECONSTRUCTION
 from graphdam.training.image_recipes import GRAPHS_ONLY, IMAGE_MODELS, IMAGES_ONLY, OF_ONE_MODEL
 from graphdam.training.setting_fields import SettingFields
 
@@ -34,9 +35,13 @@ def numbers(values: tuple[int, ...]) -> str:
 
 
 def _require_one_kind(settings: SettingFields) -> None:
-    """Data, model, objective and all else are about graphs, or all about images."""
+    """Data, model, objective and all else are about graphs, or all about images or points."""
     dataset, model, objective = settings.dataset, settings.model, settings.objective
-    is_images, reads_images = is_image_set(dataset), model in IMAGE_MODELS
+    is_points = is_point_set(dataset)
+    is_images, rebuilds = is_image_set(dataset) or is_points, model == AUTOENCODER
+    if rebuilds or is_points or objective == RECONSTRUCTION:
+        _require_autoencoder(settings)
+    reads_images = model in IMAGE_MODELS or rebuilds
     if reads_images and not is_images:
         raise ValueError(
             f"model='{model}' reads images, and dataset='{dataset}' is no set of images: take one "
@@ -45,7 +50,7 @@ def _require_one_kind(settings: SettingFields) -> None:
     if is_images and not reads_images:
         raise ValueError(
             f"model='{model}' reads graphs, and dataset='{dataset}' is a set of images: take one "
-            f"of {', '.join(IMAGE_MODELS)}, or a graph"
+            f"of {', '.join((*IMAGE_MODELS, AUTOENCODER))}, or a graph"
         )
     if is_images != settings.reads_images:
         raise ValueError(
@@ -53,11 +58,11 @@ def _require_one_kind(settings: SettingFields) -> None:
             f"dataset='{dataset}' is {'a set of them' if is_images else 'one'}: leave it out"
         )
     for name, unused in (GRAPHS_ONLY if is_images else IMAGES_ONLY).items():
-        if getattr(settings, name) != unused:
+        if getattr(settings, name) != unused and not (name == "act" and rebuilds):
             raise ValueError(
                 f"{name}={_told(getattr(settings, name))} is for "
                 f"{'graphs' if is_images else 'images'}, and dataset='{dataset}' is "
-                f"{'a set of images' if is_images else 'a graph'}: leave it out"
+                f"{_kind_of(dataset)}: leave it out"
             )
     for name, whose in OF_ONE_MODEL.items() if is_images else ():
         given = getattr(settings, name)
@@ -68,6 +73,38 @@ def _require_one_kind(settings: SettingFields) -> None:
             "min_width=0 is for branches beside a residual path, which models of graphs have not: "
             "the smallest is 1"
         )
+
+
+def _require_autoencoder(settings: SettingFields) -> None:
+    """An autoencoder rebuilds images or points, and nothing else does."""
+    dataset, model, objective = settings.dataset, settings.model, settings.objective
+    if not (is_image_set(dataset) or is_point_set(dataset)):
+        raise ValueError(
+            f"an autoencoder reads images or points, and dataset='{dataset}' is "
+            f"{_kind_of(dataset)}: take one of {', '.join((*IMAGE_SETS, *POINT_SETS))}"
+        )
+    if model != AUTOENCODER or objective != RECONSTRUCTION:
+        raise ValueError(
+            f"model='{model}' and objective='{objective}' do not go together on "
+            f"dataset='{dataset}': model='{AUTOENCODER}' is what learns '{RECONSTRUCTION}', and "
+            f"learns nothing else"
+        )
+    if settings.augment:
+        raise ValueError(
+            "augment=True is for models that tell classes; an autoencoder rebuilds images as they "
+            "are: leave it out"
+        )
+    if settings.decoder == "quadratic" and settings.decoder_widths:
+        raise ValueError(
+            f"decoder='quadratic' is one layer, and decoder_widths="
+            f"{numbers(settings.decoder_widths)} are of several: leave one of them out"
+        )
+
+
+def _kind_of(dataset: str) -> str:
+    if is_point_set(dataset):
+        return "a set of points"
+    return "a set of images" if is_image_set(dataset) else "a graph"
 
 
 def _told(value: Any) -> str:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import torch
 from threadpoolctl import threadpool_limits
 
-from graphdam.data import Graph, Images
+from graphdam.data import Graph, Images, Points
 from graphdam.errors import SettingsError
 from graphdam.training.settings import Settings
 
@@ -41,17 +41,17 @@ def choose_device(name: str) -> torch.device:
 
 
 @contextmanager
-def threads_for(settings: Settings, data: Graph | Images) -> Iterator[int]:
+def threads_for(settings: Settings, data: Graph | Images | Points) -> Iterator[int]:
     """Compute with the threads that suit the data's size, and put the old number back.
 
     On small graphs the threads of one product wait for each other longer than they work. What
     scores embeddings (scikit-learn) has threads of its own, which are as many.
     """
     before = torch.get_num_threads()
-    if isinstance(data, Images):
-        is_large = settings.model in LARGE_MODELS
-    else:
+    if isinstance(data, Graph):
         is_large = data.num_nodes >= MANY_NODES
+    else:
+        is_large = settings.model in LARGE_MODELS
     threads = settings.threads or (before if is_large else 1)
     with threadpool_limits(threads):
         torch.set_num_threads(threads)

@@ -110,10 +110,21 @@ IMAGES_ONLY: dict[str, Any] = {
     "augment": False,
     "depth": 20,
     "mlp_widths": (300, 100),
+    "code_channels": 50,
+    "encoder_widths": (128, 64, 32),
+    "decoder_widths": None,
+    "decoder": "layers",
 }
 """The same the other way round."""
 
-OF_ONE_MODEL = {"depth": "preresnet", "mlp_widths": "mlp", "dropout": "mlp"}
+OF_ONE_MODEL = {
+    "depth": "preresnet",
+    "mlp_widths": "mlp",
+    "dropout": "mlp",
+    **dict.fromkeys(
+        ("code_channels", "encoder_widths", "decoder_widths", "decoder"), "autoencoder"
+    ),
+}
 """Settings of images that one model has a use for."""
 
 

@@ -44,19 +44,7 @@ class ImageTask(Task[ImageModel, PreparedImages]):
         return self._build(self.settings.dropout)
 
     def build_gated(self) -> ImageModel:
-        settings = self.settings
-        min_width = 1 if settings.target_width is not None else settings.min_width
-
-        def gate(num_channels: int) -> Gate:
-            arguments: dict[str, Any] = {"min_width": max(1, min(min_width, num_channels))}
-            if settings.gate == "dam":
-                initial = settings.initial_offset
-                if initial is None:
-                    initial = offset_of_width(num_channels, num_channels, SPAN)
-                arguments |= {"initial_offset": initial, "span": SPAN}
-            return make_gate(str(settings.gate), num_channels, arguments)
-
-        return self._build(settings.gated_dropout).gated(gate, min_width=min_width)
+        return with_gates(self._build(self.settings.gated_dropout), self.settings)
 
     def _build(self, dropout: float) -> ImageModel:
         settings, (channels, height, width) = self.settings, self.images.shape
@@ -95,3 +83,19 @@ class ImageTask(Task[ImageModel, PreparedImages]):
     def inference(self, model: ImageModel) -> Callable[[], Any]:
         x = self.images.standardised(self.images.test[:TIMED])
         return lambda: model(x)
+
+
+def with_gates(wide: ImageModel, settings: Settings) -> ImageModel:
+    """A wide model with the gates that the settings name."""
+    min_width = 1 if settings.target_width is not None else settings.min_width
+
+    def gate(num_channels: int) -> Gate:
+        arguments: dict[str, Any] = {"min_width": max(1, min(min_width, num_channels))}
+        if settings.gate == "dam":
+            initial = settings.initial_offset
+            if initial is None:
+                initial = offset_of_width(num_channels, num_channels, SPAN)
+            arguments |= {"initial_offset": initial, "span": SPAN}
+        return make_gate(str(settings.gate), num_channels, arguments)
+
+    return wide.gated(gate, min_width=min_width)

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from graphdam.training.autoencoder_recipes import RECONSTRUCTION
 from graphdam.training.image_recipes import IMAGE_OBJECTIVE
 
 REACH = 6.0
@@ -38,20 +39,45 @@ class SettingFields(BaseModel):
         description="CPU threads; None for 1 on small graphs and all cores on large ones.",
     )
 
-    model: Literal["gcn", "graphsage", "gat", "mlp", "lenet5", "vgg16", "preresnet"] = Field(
-        "gcn", description="The encoder of a graph, or the model of images (mlp and on)."
+    model: Literal[
+        "gcn", "graphsage", "gat", "mlp", "lenet5", "vgg16", "preresnet", "autoencoder"
+    ] = Field(
+        "gcn",
+        description="The encoder of a graph, the model of images (mlp and on), or the autoencoder "
+        "of images or points.",
     )
     objective: Literal[
-        "node-classification", "dgi", "grace", "bgrl", "gae", "vgae", "image-classification"
+        "node-classification",
+        "dgi",
+        "grace",
+        "bgrl",
+        "gae",
+        "vgae",
+        "image-classification",
+        "reconstruction",
     ] = Field(
         "node-classification",
         description="What the encoder is trained to do; without labels: dgi, grace, bgrl (probed), "
-        "gae, vgae (links). Sets of images: image-classification.",
+        "gae, vgae (links). Sets of images: image-classification; autoencoders: reconstruction.",
     )
     depth: int = Field(
         20, ge=3, description="Layers of a PreResNet: 6 n + 2 (20, 56), or 9 n + 2 (164)."
     )
     mlp_widths: tuple[int, ...] = Field((300, 100), description="Hidden widths of an MLP.")
+    code_channels: int = Field(
+        50, ge=1, description="Width of an autoencoder's code, where the gated model starts too."
+    )
+    encoder_widths: tuple[int, ...] = Field(
+        (128, 64, 32), description="Hidden widths of an autoencoder's encoder."
+    )
+    decoder_widths: tuple[int, ...] | None = Field(
+        None,
+        description="Hidden widths of an autoencoder's decoder; None for the encoder's, turned "
+        "around.",
+    )
+    decoder: Literal["layers", "quadratic"] = Field(
+        "layers", description="An autoencoder's decoder; quadratic is one layer with products."
+    )
     embedding_channels: int | None = Field(
         None,
         ge=1,
@@ -277,12 +303,17 @@ class SettingFields(BaseModel):
     @property
     def learns_embedding(self) -> bool:
         """Whether the encoder's output is an embedding, which is gated like a hidden layer."""
-        return self.objective not in ("node-classification", IMAGE_OBJECTIVE)
+        return self.objective != "node-classification" and not self.reads_images
 
     @property
     def reads_images(self) -> bool:
-        """Whether the run is about images, not about a graph."""
-        return self.objective == IMAGE_OBJECTIVE
+        """Whether the run is about images or points, not about a graph."""
+        return self.objective == IMAGE_OBJECTIVE or self.reconstructs
+
+    @property
+    def reconstructs(self) -> bool:
+        """Whether the run is about an autoencoder."""
+        return self.objective == RECONSTRUCTION
 
     @property
     def teacher_rests_from(self) -> int:

@@ -6,9 +6,14 @@ from typing import Any
 
 from pydantic import ValidationError, model_validator
 
-from graphdam.data import is_image_set
+from graphdam.data import is_image_set, is_point_set
 from graphdam.errors import SettingsError, unknown_choice
 from graphdam.training.agreement import require_agreement
+from graphdam.training.autoencoder_recipes import (
+    AUTOENCODER,
+    RECONSTRUCTION,
+    autoencoder_defaults,
+)
 from graphdam.training.image_recipes import IMAGE_OBJECTIVE, image_defaults
 from graphdam.training.recipes import AS_WIDE, OBJECTIVES, RECIPES, defaults_of
 from graphdam.training.system_fields import SystemFields, require_one_system
@@ -30,15 +35,19 @@ class Settings(SystemFields):
         if recipe not in RECIPES:
             raise SettingsError(unknown_choice("recipe", recipe, RECIPES))
         objective = given.get("objective", "node-classification")
-        known = (*OBJECTIVES, IMAGE_OBJECTIVE)
+        known = (*OBJECTIVES, IMAGE_OBJECTIVE, RECONSTRUCTION)
         if objective not in known:
             raise SettingsError(unknown_choice("objective", objective, known))
         unknown = [name for name in given if name not in cls.model_fields]
         if unknown:
             raise SettingsError(unknown_choice("setting", unknown[0], cls.model_fields))
         dataset = str(given.get("dataset", ""))
-        is_images = is_image_set(dataset)
-        if is_images:
+        is_points = is_point_set(dataset)
+        is_images = is_image_set(dataset) or is_points
+        rebuilds = given.get("model") == AUTOENCODER or objective == RECONSTRUCTION
+        if is_points or (is_images and rebuilds):
+            defaults = autoencoder_defaults(recipe, dataset)
+        elif is_images:
             defaults = image_defaults(recipe, dataset, given.get("model"))
         else:
             defaults = defaults_of(recipe, objective if objective in OBJECTIVES else known[0])

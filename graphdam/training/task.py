@@ -1,4 +1,4 @@
-"""What a run on a graph and a run on images do each in its way; all the rest is the same."""
+"""What runs on a graph, on images and on points do each in its way; all the rest is the same."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Generic
 from torch import nn
 from typing_extensions import Self, TypeVar
 
-from graphdam.data import Graph, Images
+from graphdam.data import Graph, Images, Points
 from graphdam.evaluation.cost import num_parameters
 from graphdam.objectives import Objective, PrefixScore, Prepared
 from graphdam.training.settings import Settings
@@ -31,7 +31,7 @@ class Task(ABC, Generic[M, P]):
 
     @property
     @abstractmethod
-    def data(self) -> Graph | Images:
+    def data(self) -> Graph | Images | Points:
         """What is trained on."""
 
     @property
@@ -81,6 +81,11 @@ class Task(ABC, Generic[M, P]):
     def deviation(self, model: M, compact: M, prepared: P) -> float:
         """How far the outputs of both lie apart on the data, in units of the largest."""
 
+    def is_rounding(self, model: M, prepared: P) -> bool:
+        """Whether a large deviation is of single precision alone: in double there is none."""
+        del model, prepared
+        return False
+
     @abstractmethod
     def multiply_adds(self, model: M, prepared: P) -> int:
         """What one inference costs: of a graph, or of one image."""
@@ -91,6 +96,11 @@ class Task(ABC, Generic[M, P]):
             "parameters": num_parameters(model),
             "multiply_adds": self.multiply_adds(model, prepared),
         }
+
+    def further(self, model: M, prepared: P) -> dict[str, float]:
+        """Scores on the test part that the outputs of a finished model do not tell, by name."""
+        del model, prepared
+        return {}
 
     def prefixes(
         self, compact: M, objective: Objective[M, P], prepared: P

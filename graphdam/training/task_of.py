@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from graphdam.data import Graph, Images
+from graphdam.data import Graph, Images, Points
 from graphdam.nn import Encoder, ImageModel
+from graphdam.training.autoencoder_task import AutoencoderTask
 from graphdam.training.graph_task import GraphTask
 from graphdam.training.image_task import ImageTask
 from graphdam.training.model import Model
@@ -14,9 +15,14 @@ from graphdam.training.settings import Settings
 from graphdam.training.task import Task
 
 
-def task_of(settings: Settings, data: Graph | Images) -> Task[Any, Any]:
+def task_of(settings: Settings, data: Graph | Images | Points) -> Task[Any, Any]:
     """What a run under these settings does with this data."""
-    return ImageTask(settings, data) if isinstance(data, Images) else GraphTask(settings, data)
+    if isinstance(data, Graph):
+        return GraphTask(settings, data)
+    if settings.reconstructs:
+        return AutoencoderTask(settings, data)
+    assert isinstance(data, Images)
+    return ImageTask(settings, data)
 
 
 def load_model(settings: Settings, folder: Path) -> Model:

@@ -13,7 +13,7 @@ from typing import Generic
 import torch
 from typing_extensions import TypeVar
 
-from graphdam.data import Graph, Images
+from graphdam.data import Graph, Images, Points
 from graphdam.gates import gates_of
 from graphdam.nn import Encoder
 from graphdam.report import HistoryLine
@@ -82,7 +82,7 @@ class Trainer:
     def fit(
         self,
         encoder: M,
-        data: Graph | Images,
+        data: Graph | Images | Points,
         objective: AnyObjective | None = None,
         *,
         teacher: M | None = None,
@@ -97,7 +97,7 @@ class Trainer:
 
         Args:
             encoder: gated or not.
-            data: the graph, or the images, on the encoder's device.
+            data: the graph, the images or the points, on the encoder's device.
             objective: that of the settings if None.
             teacher: a wide model; if None, the settings decide whether one is made.
             seed: of dropout, and of the teacher's weights where it is made here.

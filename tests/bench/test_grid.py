@@ -55,12 +55,24 @@ def test_a_narrow_embedding_is_no_narrower_inside_than_its_rival() -> None:
     assert ours.target_width == (alone.hidden_channels, alone.embedding_width) == (32, 8)
 
 
+def test_autoencoders_differ_in_nothing_but_gate_and_penalty() -> None:
+    for name in ("dimensionality-reduction", "mnist-autoencoder"):
+        for cell in find_bench(name).cells:
+            settings = cell.resolve([0])
+            assert settings.reconstructs
+            assert set(settings.changed()) <= {"penalty_weight"}
+    cells = [cell.resolve([0]) for cell in find_bench("mnist-autoencoder").cells]
+    weights = {s.penalty_weight for s in cells if s.recipe == "paper"}
+    assert weights == {0.01, 0.1, 0.5, 1, 2, 5, 11}
+
+
 def test_an_unknown_bench_names_the_known_ones() -> None:
     with pytest.raises(SettingsError) as error:
         find_bench("planetiod")
     assert str(error.value) == (
-        "Unknown bench 'planetiod': did you mean 'planetoid'? Known: embeddings, graphs, links, "
-        "paper-graphs, planetoid, pruning, systems."
+        "Unknown bench 'planetiod': did you mean 'planetoid'? Known: dimensionality-reduction, "
+        "embeddings, graphs, links, mnist-autoencoder, paper-graphs, planetoid, pruning, "
+        "systems."
     )
 
 

@@ -37,9 +37,8 @@ def test_a_run_from_training_to_its_evaluation(graphdam: Callable[..., Any]) -> 
     refused = graphdam("embed", run)
     assert refused.code == 1
     assert refused.sentence == (
-        f"{run} is a run on images (digits-images), and a run on a graph is asked for: graphdam "
-        "evaluate and graphdam info take it, and graphdam.nn.ImageModel.from_pretrained loads its "
-        "model."
+        "A mlp of digits-images tells classes and embeds nothing: embed a run on a graph, or one "
+        "that was trained with --model autoencoder."
     )
 
 
@@ -56,7 +55,8 @@ def test_one_json_document_and_nothing_else(graphdam: Callable[..., Any]) -> Non
         (
             ["--dataset", "mnist", "--model", "gat"],
             "These settings contradict each other: model='gat' reads graphs, and dataset='mnist' "
-            "is a set of images: take one of mlp, lenet5, vgg16, preresnet, or a graph.",
+            "is a set of images: take one of mlp, lenet5, vgg16, preresnet, autoencoder, or a "
+            "graph.",
         ),
         (
             ["--model", "mlp"],

@@ -20,15 +20,18 @@ MLP_ARGUMENTS: dict[str, Any] = {
     "hidden_channels": [12, 6],
     "out_channels": 3,
 }
-CASES: list[tuple[str, dict[str, Any], tuple[int, int, int]]] = [
+CASES: list[tuple[str, dict[str, Any], tuple[int, ...]]] = [
     ("mlp", MLP_ARGUMENTS, (1, 8, 8)),
     ("lenet5", {"in_channels": 2, "out_channels": 3, "image_size": [16, 18]}, (2, 16, 18)),
     ("preresnet", {"depth": 8, "in_channels": 2, "out_channels": 3}, (2, 16, 16)),
     ("vgg16", {"in_channels": 2, "out_channels": 3}, (2, 16, 16)),
+    ("autoencoder", {"in_channels": 64, "code_channels": 9}, (1, 8, 8)),
+    ("autoencoder", {"in_channels": 20, "encoder_channels": [], "act_out": None}, (20,)),
+    ("autoencoder", {"in_channels": 20, "act_out": None, "decoder": "quadratic"}, (20,)),
 ]
 
 
-def narrowed(kind: str, arguments: dict[str, Any], shape: tuple[int, int, int]) -> ImageModel:
+def narrowed(kind: str, arguments: dict[str, Any], shape: tuple[int, ...]) -> ImageModel:
     """A gated model, each gate about half closed; norms have seen something."""
     torch.manual_seed(0)
     gated = ImageModel.wide(kind, arguments, shape).gated(lambda n: DAMGate(n, initial_offset=-2.5))
@@ -38,7 +41,7 @@ def narrowed(kind: str, arguments: dict[str, Any], shape: tuple[int, int, int]) 
 
 @pytest.mark.parametrize(("kind", "arguments", "shape"), CASES)
 def test_a_compact_model_computes_the_same_and_comes_back(
-    kind: str, arguments: dict[str, Any], shape: tuple[int, int, int], tmp_path: Path
+    kind: str, arguments: dict[str, Any], shape: tuple[int, ...], tmp_path: Path
 ) -> None:
     gated = narrowed(kind, arguments, shape)
     compact, x = gated.compact(), torch.randn(5, *shape)

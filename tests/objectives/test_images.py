@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from tiny_images import tiny_images
 
 from graphdam.nn import ImageModel
-from graphdam.objectives import ImageClassification, PreparedImages, prepared_images
+from graphdam.objectives import ImageClassification, PreparedImages, prepared_batches
 
 IMAGES = tiny_images()
 
@@ -55,7 +55,7 @@ def test_without_a_batch_size_all_is_one_batch() -> None:
 def test_chunks_make_no_difference_to_a_look(monkeypatch: pytest.MonkeyPatch) -> None:
     objective, net, scored = ImageClassification(), model(), PreparedImages.of(IMAGES).scored
     whole = objective.quiet_outputs(net, scored)
-    monkeypatch.setattr(prepared_images, "CHUNK", 7)
+    monkeypatch.setattr(prepared_batches, "CHUNK", 7)
     assert len(list(scored.inputs())) == 9
     torch.testing.assert_close(objective.quiet_outputs(net, scored), whole)
     torch.testing.assert_close(scored.rows(whole, "val"), net(IMAGES.standardised(IMAGES.val)))
@@ -63,8 +63,8 @@ def test_chunks_make_no_difference_to_a_look(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_looks_are_bounded_and_within_validation(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prepared_images, "LOOKED_AT", 20)
-    monkeypatch.setattr(prepared_images, "WATCHED", 5)
+    monkeypatch.setattr(prepared_batches, "LOOKED_AT", 20)
+    monkeypatch.setattr(prepared_batches, "WATCHED", 5)
     prepared = PreparedImages.of(IMAGES)
     assert torch.equal(prepared.looked_at.parts["val"], IMAGES.val[:20])
     assert torch.equal(prepared.watched.parts["val"], IMAGES.val[:5])

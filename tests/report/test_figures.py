@@ -189,6 +189,13 @@ def test_every_score_has_a_panel_of_its_own() -> None:
     assert [panel.mean(panel.records[0]) for panel in panels] == pytest.approx([83.0, 50.0])
 
 
+def test_an_error_is_drawn_as_it_is() -> None:
+    further = {"mse": Scores.of("mse", [0.07, 0.08, 0.09]).model_dump()}
+    record = RunRecord.model_validate({**EXAMPLE.model_dump(), "further": further})
+    _, panel = frontier.panels_of([record], ("mse",))
+    assert (panel.mean(record), panel.std(record)) == pytest.approx((0.08, 0.01))
+
+
 def test_a_method_looks_the_same_whatever_stands_beside_it() -> None:
     few = styles_of(["trained alone", "DAM + teacher"])
     many = styles_of(["another", "nested losses", "trained alone", "DAM + teacher", "L0 gate"])

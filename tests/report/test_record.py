@@ -134,6 +134,16 @@ def changed_file(folder: Path, **fields: Any) -> Path:
     return path
 
 
+def test_only_an_error_may_lie_above_one(tmp_path: Path) -> None:
+    assert Scores.of("mse", [1.5, 2.5]).mean == 2
+    with pytest.raises(ValidationError, match=r"values hold 1\.5, .*less than or equal to 1"):
+        Scores.of("accuracy", [0.5, 1.5])
+    scores = {"metric": "auc", "mean": 1.5, "std": None, "values": [1.5]}
+    changed_file(tmp_path, further={"auc": scores})
+    with pytest.raises(RunFolderError, match=r"values hold 1\.5"):
+        read_record(tmp_path)
+
+
 def test_unknown_fields_are_refused(tmp_path: Path) -> None:
     changed_file(tmp_path, lerning_rate=0.1)
     message = "is not valid: 'lerning_rate': is not a field that is known here. It must be as"

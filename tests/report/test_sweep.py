@@ -46,6 +46,17 @@ def test_the_table_by_hand() -> None:
     assert list(table.data[1][5:9]) == pytest.approx([0.1, 32, 0.83, 0.01])
 
 
+def test_an_error_stands_as_it_is_beside_shares_in_percent() -> None:
+    mse = {"mse": Scores.of("mse", [0.07, 0.08, 0.09]).model_dump()}
+    explained = Scores.of("explained_variance", [0.7] * 3).model_dump()
+    about = {"objective": "reconstruction", "test": explained, "val": explained, "further": mse}
+    table = sweep([swept("paper", "dam", 1.0, 10, **about)])
+    assert table.columns[6:] == (
+        *("learnt width (embedding last)", "test explained variance (%)", "test MSE", "seeds"),
+    )
+    assert table.rows[0][6:] == ("10", "70.0 ± 0.0", "0.0800 ± 0.0100", "3")
+
+
 def test_versions_are_refused() -> None:
     with pytest.raises(RunFolderError, match="are not put into one table"):
         sweep([EXAMPLE, EXAMPLE.model_copy(update={"graphdam_version": "0.2.0"})])

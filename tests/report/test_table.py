@@ -93,6 +93,19 @@ def test_an_embeddings_further_scores_stand_beside_the_wide_ones() -> None:
     assert alone.rows[-2] == ("NMI (%, 3 seeds)", "62.5 ± 0.0")
 
 
+def test_an_error_is_no_percentage() -> None:
+    def further(*errors: float) -> dict[str, Any]:
+        return {"mse": Scores.of("mse", errors).model_dump()}
+
+    wide = {**EXAMPLE.model_dump()["wide"], "further": further(0.05, 0.05, 0.05)}
+    record = altered(objective="reconstruction", wide=wide, further=further(0.07, 0.08, 0.09))
+    row = before_after(record).rows[5]
+    assert row == ("test MSE (3 seeds)", "0.0500 ± 0.0000", "0.0800 ± 0.0100", "+0.0300")
+    table = comparison([record])
+    at = table.columns.index("test MSE")
+    assert table.rows[0][at] == "0.0800 ± 0.0100"
+
+
 def test_before_after_data_is_unrounded() -> None:
     rows = {
         row["quantity"]: row for row in csv.DictReader(io.StringIO(to_csv(before_after(EXAMPLE))))

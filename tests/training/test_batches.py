@@ -14,7 +14,7 @@ from training_runs import assert_same_weights, start, train
 
 from graphdam.data import Graph, load_graph
 from graphdam.errors import SettingsError
-from graphdam.objectives import NodeClassification, PreparedNodes, PreparedLayers, prepare_graph
+from graphdam.objectives import NodeClassification, PreparedLayers, PreparedNodes, prepare_graph
 from graphdam.report import HistoryLine
 from graphdam.training import Settings, Trainer, build_encoder
 from graphdam.training.batching import choose_batching

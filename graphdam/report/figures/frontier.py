@@ -22,10 +22,10 @@ from graphdam.report.figures.canvas import (
 )
 from graphdam.report.figures.style import Style, styles_of
 from graphdam.report.methods import display_name, line_name, setting_of, wide_alone
-from graphdam.report.numbers import metric_text, part_of
+from graphdam.report.numbers import metric_label, part_of
 from graphdam.report.pareto import pareto_front
 from graphdam.report.record import RunRecord
-from graphdam.report.scores import Scores
+from graphdam.report.scores import LOWER_IS_BETTER, Scores
 from graphdam.report.width import shown_width
 
 if TYPE_CHECKING:
@@ -54,11 +54,20 @@ class Panel:
         assert scores is not None
         return scores
 
+    @property
+    def is_error(self) -> bool:
+        return self.score in LOWER_IS_BETTER
+
+    @property
+    def scale(self) -> float:
+        """Shares are drawn in percent, errors as they are."""
+        return 1.0 if self.is_error else 100.0
+
     def mean(self, record: RunRecord) -> float:
-        return 100 * self.of(record).mean
+        return self.scale * self.of(record).mean
 
     def std(self, record: RunRecord) -> float:
-        return 100 * (self.of(record).std or 0.0)
+        return self.scale * (self.of(record).std or 0.0)
 
 
 def draw_frontier(
@@ -110,15 +119,16 @@ def draw_frontier(
                 continue
             panel = panels[at]
             draw_band(axes, panel)
-            if against == "multiply-adds":
+            if against == "multiply-adds" and not panel.is_error:
                 _draw_front(axes, panel)
             draw_methods(axes, panel, styles, cost)
             count(axes, panel.records)
-            end_below(axes, panel, styles, cost)
-            span_at_least(axes, 2.0)
+            if not panel.is_error:
+                end_below(axes, panel, styles, cost)
+                span_at_least(axes, 2.0)
             axes.set_title(panel.title)
             if at % columns == 0 or panels[at - 1].score != panel.score:
-                axes.set_ylabel(f"{part_of(panel.score)} {metric_text(panel.score)} (%)".strip())
+                axes.set_ylabel(f"{part_of(panel.score)} {metric_label(panel.score)}".strip())
             for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
                 handles.setdefault(label, handle)
         order = [*styles, *(label for label in handles if label not in styles)]
@@ -214,7 +224,7 @@ def draw_band(axes: Axes, panel: Panel) -> None:
     if band is None:
         return
     name, scores = band
-    mean, std = 100 * scores.mean, 100 * (scores.std or 0.0)
+    mean, std = panel.scale * scores.mean, panel.scale * (scores.std or 0.0)
     axes.axhspan(mean - std, mean + std, color=GREY, alpha=0.2, linewidth=0)
     axes.axhline(mean, color=GREY, linewidth=1.2, linestyle="--", label=name)
 
