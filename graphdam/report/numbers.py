@@ -113,11 +113,14 @@ def score_text(scores: Scores) -> str:
 
     >>> score_text(Scores.of("mse", [0.0712, 0.0731])), score_text(Scores.of("accuracy", [0.813]))
     ('0.0721 ± 0.0013', '81.3')
+    >>> score_text(Scores.of("mse", [1.3e-7]))
+    '1.3e-07'
     """
     if scores.metric not in LOWER_IS_BETTER:
         return percent(scores)
-    mean = f"{scores.mean:.4f}"
-    return mean if scores.std is None else f"{mean} ± {scores.std:.4f}"
+    kind = ".4f" if scores.mean >= 0.001 else ".1e"
+    mean = f"{scores.mean:{kind}}"
+    return mean if scores.std is None else f"{mean} ± {scores.std:{kind}}"
 
 
 def score_change(metric: str, difference: float) -> str:

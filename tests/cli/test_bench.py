@@ -121,10 +121,15 @@ def test_lists_train_nothing(graphdam: Graphdam, tmp_path: Path) -> None:
     [
         (
             ["planetoids"],
-            "Unknown bench 'planetoids': did you mean 'planetoid'? Known: embeddings, graphs, "
-            "links, paper-graphs, planetoid, pruning.",
+            "Unknown bench 'planetoids': did you mean 'planetoid'? Known: "
+            "dimensionality-reduction, embeddings, graphs, links, mnist-autoencoder, "
+            "paper-graphs, planetoid, pruning.",
         ),
-        ([], "Which bench? Known: embeddings, graphs, links, paper-graphs, planetoid, pruning."),
+        (
+            [],
+            "Which bench? Known: dimensionality-reduction, embeddings, graphs, links, "
+            "mnist-autoencoder, paper-graphs, planetoid, pruning.",
+        ),
     ],
 )
 def test_wrong_names_are_one_sentence(

@@ -213,7 +213,7 @@ AGAINST = "These settings contradict each other: "
         (
             {"dataset": "mnist", "model": "gcn"},
             f"{AGAINST}model='gcn' reads graphs, and dataset='mnist' is a set of images: take one "
-            "of mlp, lenet5, vgg16, preresnet, or a graph.",
+            "of mlp, lenet5, vgg16, preresnet, autoencoder, or a graph.",
         ),
         (
             {"dataset": "cora", "model": "lenet5"},
