@@ -14,6 +14,9 @@ BASE = int(0.5 * GIB)
 PER_EDGE = 150
 """Bytes of a directed edge: in the graph, prepared, transposed and sorted for the sampler."""
 
+PER_DRAWN_EDGE = 100
+"""Bytes of a message of a sample: drawn, sorted and transposed."""
+
 COPIES = 8
 """Tensors of a layer's width that a step holds of every node: outputs, masks and gradients."""
 
@@ -40,7 +43,7 @@ def bytes_in_batches(settings: Settings, graph: Graph, batch_size: int) -> int:
     edges = sum(
         inner * _drawn(graph, each) for inner, each in zip(reached, settings.fan_out, strict=False)
     )
-    step = _step(settings, graph, nodes, reached[-1], int(edges))
+    step = _step(settings, graph, nodes, reached[-1], int(edges)) + PER_DRAWN_EDGE * int(edges)
     widest = max(max(_widths(settings, graph, width)) for width in _model_widths(settings))
     # a layer's inputs, what is sent, what is kept, and its outputs; and outputs of both models
     held = graph.num_nodes * (4 * widest + 6 * graph.out_channels)
