@@ -38,7 +38,7 @@ from graphdam.data import Graph
 from graphdam.evaluation.latency import median_latencies
 from graphdam.files import write_atomically
 from graphdam.nn import layerwise
-from graphdam.objectives import NodeBatch, PreparedBatches
+from graphdam.objectives import NodeBatch, PreparedNodes
 from graphdam.training import build_gated
 from graphdam.training.memory_estimate import GIB, bytes_in_batches, bytes_of_whole
 
@@ -138,16 +138,16 @@ def on_disk(graph: Graph, path: Path) -> Graph:
 def train(cell: Cell, graph: Graph) -> dict[str, Any]:
     """Seconds of an epoch of teacher and gated model, looks included."""
     settings, moments, steps = cell.settings, [time.perf_counter()], list[float]()
-    whole = PreparedBatches.batches
+    whole = PreparedNodes.batches
 
-    def few(prepared: PreparedBatches) -> Iterator[NodeBatch]:
+    def few(prepared: PreparedNodes) -> Iterator[NodeBatch]:
         before = time.perf_counter()
         for batch in islice(whole(prepared), STEPS):
             yield batch
             steps.append(time.perf_counter() - before)
             before = time.perf_counter()
 
-    PreparedBatches.batches = few  # type: ignore[assignment, method-assign]
+    PreparedNodes.batches = few  # type: ignore[assignment, method-assign]
     trainer = Trainer(settings, on_epoch=lambda line: moments.append(time.perf_counter()))
     trainer.fit(build_gated(settings, graph), graph)
     epochs = [after - before for before, after in pairwise(moments[1:])]  # the first warms up
