@@ -49,6 +49,19 @@ def test_images_are_trained_beside_graphs(tmp_path: Path) -> None:
     assert (plan.cells["l1"].dataset, plan.cells["l1"].split) == ("digits-images", "seeded")
 
 
+def test_points_are_those_of_every_seed(tmp_path: Path) -> None:
+    settings = {"dataset": "affine-points", "recipe": "paper", "epochs": 2, "device": "cpu"}
+    cell = Cell("points", settings)
+    result = run_bench(make_bench(cell), tmp_path / "out", seeds=range(2))
+    assert result.failures == ()
+    expected = pipeline.run(cell.resolve((0, 1)), tmp_path / "run", command=cell.command((0, 1)))
+    assert expected.test.values[0] != expected.test.values[1]
+    assert records_of(tmp_path / "out")["points"] == untimed(expected)
+    plan = BenchFolder(tmp_path / "out").plan()
+    assert plan is not None
+    assert (plan.cells["points"].dataset, plan.cells["points"].split) == ("affine-points", "drawn")
+
+
 @pytest.mark.parametrize("objective", ["dgi", "vgae"])
 def test_embeddings_keep_their_further_scores(objective: str, tmp_path: Path) -> None:
     cell = make_cell("embedding", objective=objective, target_width=4, embedding_channels=16)

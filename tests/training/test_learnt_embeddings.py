@@ -332,7 +332,7 @@ def test_links_are_held_out_by_the_seed(sbm: Graph) -> None:
         (
             {"objective": "dgii"},
             "Unknown objective 'dgii': did you mean 'dgi'? Known: bgrl, dgi, gae, grace, "
-            "image-classification, node-classification, vgae.",
+            "image-classification, node-classification, reconstruction, vgae.",
         ),
         (
             {"objective": "dgi", "jk": "cat"},
