@@ -67,6 +67,7 @@ class PreparedRows(PreparedBatches):
 def scaled(pixels: Tensor, brightest: int) -> Tensor:
     """Bytes from 0 to the brightest as float32 in −1 … 1, the range of a tanh.
 
+    >>> import torch
     >>> scaled(torch.tensor([0, 51, 255], dtype=torch.uint8), 255)
     tensor([-1.0000, -0.6000,  1.0000])
     """

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from graphdam.errors import SettingsError
-from graphdam.training.image_recipes import GRAPHS_ONLY, IMAGE_RECIPES
+from graphdam.training.image_recipes import GRAPHS_ONLY
 
 RECONSTRUCTION = "reconstruction"
 
 AUTOENCODER = "autoencoder"
+
+AUTOENCODER_RECIPES = ("default", "paper", "l1", "l0", "wide")
+"""The recipes that are about autoencoders too."""
 
 _SHARED: dict[str, Any] = {
     "objective": RECONSTRUCTION,
@@ -96,20 +99,20 @@ def autoencoder_defaults(recipe: str, dataset: str) -> dict[str, Any]:
     in the authors' code, unless a set says otherwise.
 
     Args:
-        recipe: one of `IMAGE_RECIPES`.
+        recipe: one of `AUTOENCODER_RECIPES`.
         dataset: the set.
 
     Raises:
-        SettingsError: a recipe that is for graphs.
+        SettingsError: another recipe.
 
     >>> found = autoencoder_defaults("paper", "mnist")
     >>> found["gate_lr"], found["batch_size"], found["penalty_weight"]
     (0.001, 512, 1.0)
     """
-    if recipe not in IMAGE_RECIPES:
+    if recipe not in AUTOENCODER_RECIPES:
         raise SettingsError(
-            f"Recipe '{recipe}' is for graphs, and an autoencoder reads images or points: take one "
-            f"of {', '.join(IMAGE_RECIPES)}."
+            f"Recipe '{recipe}' is not for autoencoders: take one of "
+            f"{', '.join(AUTOENCODER_RECIPES)}."
         )
     name = dataset.strip().lower()
     own = _IMAGES.get(name) or _POINTS.get(name) or _OTHER_IMAGES

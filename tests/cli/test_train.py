@@ -140,8 +140,8 @@ def test_an_unknown_data_set_lists_the_known_ones(graphdam: Graphdam, tmp_path: 
         ),
         (
             ["--recipe", "papre"],
-            "Unknown recipe 'papre': did you mean 'paper'? Known: default, l0, l1, minge, nested, "
-            "paper, random, wide.",
+            "Unknown recipe 'papre': did you mean 'paper'? Known: aswl, default, frank-wolfe, "
+            "irrelevance, l0, l1, minge, nested, paper, random, wide.",
         ),
         (
             ["--objective", "dig"],

@@ -15,7 +15,7 @@ from graphdam.errors import SettingsError
 from graphdam.nn import ImageModel
 from graphdam.report import HistoryLine
 from graphdam.training import Fit, Settings, Trainer, seeded, task_of
-from graphdam.training.image_recipes import IMAGE_RECIPES
+from graphdam.training.autoencoder_recipes import AUTOENCODER_RECIPES
 
 IMAGES = tiny_images()
 CPU = torch.device("cpu")
@@ -147,7 +147,7 @@ def test_points_are_drawn_anew_for_every_seed() -> None:
 # Settings
 
 
-@pytest.mark.parametrize("recipe", IMAGE_RECIPES)
+@pytest.mark.parametrize("recipe", AUTOENCODER_RECIPES)
 @pytest.mark.parametrize("dataset", ["mnist", "cifar10", "linear-points", "quadratic-points"])
 def test_every_recipe_is_about_autoencoders_too(recipe: str, dataset: str) -> None:
     settings = Settings.of(recipe, dataset=dataset, model="autoencoder")
@@ -211,8 +211,7 @@ def test_what_does_not_go_together_is_one_sentence(given: dict[str, Any], senten
 
 def test_recipes_for_graphs_are_refused() -> None:
     assert refusal("minge", dataset="mnist", model="autoencoder") == (
-        "Recipe 'minge' is for graphs, and an autoencoder reads images or points: take one of "
-        "default, paper, l1, l0, wide."
+        "Recipe 'minge' is not for autoencoders: take one of default, paper, l1, l0, wide."
     )
 
 

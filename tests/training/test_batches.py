@@ -89,8 +89,8 @@ def test_batches_of_all_neighbours_descend_the_loss_of_the_whole_graph(
     for batch in prepared.batches():
         found = objective.outputs(encoder, batch)
         torch.testing.assert_close(found, outputs[batch.seeds], rtol=1e-4, atol=1e-5)
-        total += float(objective.loss(encoder, batch, found)) * batch.num_items("train")
-    expected = float(objective.loss(encoder, whole, outputs))
+        total += float(objective.loss(encoder, batch, found).detach()) * batch.num_items("train")
+    expected = float(objective.loss(encoder, whole, outputs).detach())
     assert total / whole.num_items("train") == pytest.approx(expected, rel=1e-4)
 
 

@@ -260,7 +260,7 @@ AGAINST = "These settings contradict each other: "
         (
             {"dataset": "mnist", "recipe": "minge"},
             "Recipe 'minge' is for graphs, and dataset='mnist' is a set of images: take one of "
-            "default, paper, l1, l0, wide.",
+            "default, paper, l1, l0, wide, irrelevance, frank-wolfe, aswl.",
         ),
     ],
 )
