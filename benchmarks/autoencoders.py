@@ -14,7 +14,7 @@ from graphdam.errors import DataError
 from graphdam.report import RunRecord
 from graphdam.report._refusal import first_fault
 from graphdam.report.methods import display_name, line_name
-from graphdam.report.numbers import MISSING, percent, score_text
+from graphdam.report.numbers import MISSING, score_text
 from graphdam.report.table import TextTable
 
 SOURCE = (
@@ -70,7 +70,7 @@ def dimensions(records: Sequence[RunRecord]) -> TextTable:
                 ", ".join(map(str, codes)),
                 f"{equal} of {len(codes)}",
                 f"{near} of {len(codes)}",
-                percent(record.test),
+                score_text(record.test),
             )
         )
     columns = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import platform
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,17 +13,17 @@ from typing import Any
 
 import torch
 from pydantic import Field, ValidationError
-from torch import nn
+from torch import Tensor, nn
 
 from graphdam._version import __version__
 from graphdam.baselines import num_nonzero, zero_shares
-from graphdam.data import Graph, Images, Points, load_data
+from graphdam.data import AnyData, Graph, load_data
 from graphdam.errors import InexactError, RunFolderError
 from graphdam.evaluation.latency import median_latencies
 from graphdam.files import write_atomically
 from graphdam.gates import DAMGate, gates_of
 from graphdam.nn import Encoder
-from graphdam.objectives import embeddings_alike
+from graphdam.objectives import Prepared, embeddings_alike
 from graphdam.report import (
     HistoryLine,
     Latency,
@@ -36,13 +37,14 @@ from graphdam.report import (
     read_record,
     write_record,
 )
+from graphdam.report.metrics import goodness
 from graphdam.report.scores import Frozen
 from graphdam.training import Settings, Task, Trainer, load_model, seeded, task_of
 from graphdam.training.checkpoint import read_checkpoint
 from graphdam.training.compute import choose_device, threads_for
 from graphdam.training.following import follow, require_shareable
 from graphdam.training.learner import balls_for
-from graphdam.training.model import Model
+from graphdam.training.model import AnyObjective, Model
 from graphdam.training.run_folder import RunFolder
 from graphdam.training.shrink import without_smallest_filters
 from graphdam.training.system import system_of
@@ -90,15 +92,14 @@ class Observer:
     """Who wants to know how a run goes; each is called as things happen.
 
     Attributes:
-        data: the graph, images or points, once loaded, with the device and the number of threads.
+        data: the graph, images, points or ratings, once loaded, with the device and the number of
+            threads.
         epoch: every epoch's line of history.
         reading: how the data is read, where there was a choice.
         seed: every finished seed.
     """
 
-    data: Callable[[Graph | Images | Points, torch.device, int], None] = (
-        lambda data, device, threads: None
-    )
+    data: Callable[[AnyData, torch.device, int], None] = lambda data, device, threads: None
     reading: Callable[[str], None] = lambda reason: None
     epoch: Callable[[HistoryLine], None] = lambda line: None
     seed: Callable[[SeedResult], None] = lambda result: None
@@ -190,7 +191,7 @@ def _lead(
         for seed in settings.seeds:
             results.append(_run_seed(task.at_split(seed), seed, folder, device, observer))
             observer.seed(results[-1])
-        best = max(results, key=lambda result: result.val)
+        best = max(results, key=lambda result: goodness(result.metric, result.val))
         compact = load_model(settings, folder.seed_folder(best.seed)).to(device)
         latency = _latency(task.at_split(best.seed), compact)
         record = _record(task, results, best.seed, latency, device, threads, command)
@@ -203,9 +204,7 @@ def _lead(
     return record
 
 
-def _stability(
-    settings: Settings, data: Graph | Images | Points, folder: RunFolder
-) -> float | None:
+def _stability(settings: Settings, data: AnyData, folder: RunFolder) -> float | None:
     """How alike the seeds' embeddings are."""
     assert isinstance(data, Graph)
     models = [Encoder.from_pretrained(folder.seed_folder(seed)) for seed in settings.seeds]
@@ -273,6 +272,8 @@ def _run_seed(
         )
     val, test = objective.results(objective.quiet_outputs(compact, scored), scored)
     test |= task.further(compact, prepared)
+    if fit.ensemble:
+        test |= _together(model, fit.ensemble, objective, scored)
     prefixes = None
     # A prefix of channels means something where they stand in the order of their closing.
     if any(isinstance(gate, DAMGate) for gate in gates_of(model).values()):
@@ -307,6 +308,19 @@ def sparsity_of(model: nn.Module) -> Sparsity:
     return Sparsity(nonzero=num_nonzero(model), layers=zero_shares(model))
 
 
+def _together(
+    model: Model, states: list[dict[str, Tensor]], objective: AnyObjective, scored: Prepared
+) -> dict[str, float]:
+    """What a model scores on test with the mean of its outputs at several epochs."""
+    outputs = []
+    for state in states:
+        one = copy.deepcopy(model)
+        one.load_state_dict(state)
+        outputs.append(objective.quiet_outputs(one.compact(), scored))
+    _, test = objective.results(torch.stack(outputs).mean(dim=0), scored)
+    return {f"{objective.metric}_ensemble": test[objective.metric]}
+
+
 def _read_seed_result(path: Path) -> SeedResult:
     try:
         return SeedResult.model_validate_json(path.read_text(encoding="utf-8"))
@@ -334,7 +348,7 @@ def _latency(task: Task[Any, Any], compact: Model) -> Latency | None:
         compact_ms=compact_seconds * 1e3,
         ratio=wide_seconds / compact_seconds,
         threads=torch.get_num_threads(),
-        images=task.images_a_call,
+        **task.items_a_call,
     )
 
 
@@ -402,8 +416,8 @@ def _record(
 
 
 def _prefixes(settings: Settings, results: list[SeedResult]) -> list[list[Prefix]] | None:
-    """By seed; none for models of images, each cut of which would have to see them all again."""
-    if settings.gate is None or settings.reads_images:
+    """By seed; of models of graphs alone: elsewhere each cut would have to read all again."""
+    if settings.gate is None or settings.kind != "graphs":
         return None
     return [result.prefixes or [] for result in results]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic
@@ -12,14 +13,16 @@ import torch
 from torch import Tensor
 from typing_extensions import TypeVar
 
-from graphdam.data import Graph, Images, Points, is_point_set, load_data, load_graph
+from graphdam.data import AnyData, Graph, Ratings, load_data, load_graph
 from graphdam.data.graph import SplitName
 from graphdam.errors import DataError, RunFolderError, SettingsError
 from graphdam.files import write_atomically
-from graphdam.nn import Encoder, Export, ImageModel, export_encoder
+from graphdam.nn import IGMC, Encoder, Export, export_encoder
 from graphdam.objectives import PreparedRows
+from graphdam.objectives.prepared_ratings import CHUNK
+from graphdam.objectives.rating_prediction import predict
 from graphdam.report import read_record
-from graphdam.training import Settings, task_of
+from graphdam.training import Settings, load_model, task_of
 from graphdam.training.autoencoder_task import embed_rows
 from graphdam.training.graph_task import GraphTask
 from graphdam.training.model import Model
@@ -29,14 +32,14 @@ EMBEDDING_SUFFIXES = (".npy", ".npz", ".csv")
 
 
 M = TypeVar("M", bound=Model, default=Encoder)
-D = TypeVar("D", bound="Graph | Images | Points", default=Graph)
+D = TypeVar("D", bound=AnyData, default=Graph)
 
 
 @dataclass(frozen=True)
 class LoadedRun(Generic[M, D]):
     """A run's settings, its compact model in evaluation mode, and the graph to use it on.
 
-    Of a run on images or points, `graph` holds those.
+    Of a run on images, points or ratings, `graph` holds those.
     """
 
     settings: Settings
@@ -48,24 +51,25 @@ class LoadedRun(Generic[M, D]):
 def load_any_run(
     path: Path, *, graph: str | None = None, data_root: Path | None = None
 ) -> LoadedRun[Any, Any]:
-    """What `load_run` loads, or the same of a run on images or points.
+    """What `load_run` loads, or the same of a run on images, points or ratings.
 
     Raises:
-        SettingsError: another graph for a run on those.
+        SettingsError: another graph for a run on something else.
         GraphDamError: see `load_run`.
     """
     folder = _finished(path)
     settings = folder.settings()
-    if not settings.reads_images:
+    if settings.kind == "graphs":
         return load_run(path, graph=graph, data_root=data_root)
     if graph is not None:
         raise SettingsError(
-            f"{path} is a run on images or points, and {graph} is meant as another graph: leave it "
+            f"{path} is a run on {settings.kind}, and {graph} is meant as another graph: leave it "
             f"out."
         )
+    data = load_data(settings.dataset, split=settings.split, data_root=data_root)
     seed = read_record(path).model_seed
-    task = task_of(settings, load_data(settings.dataset, data_root=data_root)).at_split(seed)
-    return LoadedRun(settings, ImageModel.from_pretrained(folder.model), task.data, seed)
+    data = task_of(settings, data).at_split(seed).data
+    return LoadedRun(settings, load_model(settings, folder.model), data, seed)
 
 
 def load_run(path: Path, *, graph: str | None = None, data_root: Path | None = None) -> LoadedRun:
@@ -79,17 +83,17 @@ def load_run(path: Path, *, graph: str | None = None, data_root: Path | None = N
 
     Raises:
         RunFolderError: no such run, or one that has not finished.
-        SettingsError: it is about images or points.
+        SettingsError: it is about images, points or ratings.
         DataError: the graph has other features, or more classes, than the model.
     """
     folder = _finished(path)
     settings, record = folder.settings(), read_record(path)
-    if settings.reads_images:
+    if settings.kind != "graphs":
+        loader = "IGMC" if settings.kind == "ratings" else "ImageModel"
         raise SettingsError(
-            f"{path} is a run on {'points' if is_point_set(settings.dataset) else 'images'} "
-            f"({settings.dataset}), and a run on a graph is asked for: "
-            f"graphdam evaluate and graphdam info take it, and "
-            f"graphdam.nn.ImageModel.from_pretrained loads its model."
+            f"{path} is a run on {settings.kind} ({settings.dataset}), and a run on a graph is "
+            f"asked for: graphdam evaluate and graphdam info take it, and "
+            f"graphdam.nn.{loader}.from_pretrained loads its model."
         )
     encoder = Encoder.from_pretrained(folder.model)
     split = settings.split if graph is None else None
@@ -153,6 +157,52 @@ def embed_run(loaded: LoadedRun[Any, Any]) -> Tensor:
             f"run on a graph, or one that was trained with --model autoencoder."
         )
     return embed_rows(encoder, PreparedRows.of(loaded.graph))
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """Ratings of pairs: their values [B], and how many pairs are without what others have.
+
+    `num_unseen` pairs have a user or an item without a training rating, and are rated from what is
+    known of the other; `num_alone` have nothing known around them, and are rated the mean.
+    """
+
+    values: Tensor
+    num_unseen: int
+    num_alone: int
+
+
+@torch.no_grad()
+def predict_run(
+    loaded: LoadedRun[IGMC, Ratings], users: Sequence[str], items: Sequence[str]
+) -> Predicted:
+    """What a run's compact model rates pairs of users and items, from the training ratings.
+
+    Args:
+        loaded: a run on ratings.
+        users: a user a pair, as the ratings name them; others have no known rating.
+        items: an item a pair.
+
+    Raises:
+        SettingsError: the run is about something else.
+    """
+    if loaded.settings.kind != "ratings":
+        raise SettingsError(
+            f"A run on {loaded.settings.kind} rates no pairs: name one on ratings, as "
+            f"graphdam train --dataset flixster leaves."
+        )
+    ratings = loaded.graph
+    known = ratings.known(cap=loaded.settings.neighbours, unseen=True)
+    numbers = ratings.numbers_of(users, items)
+    chunks = [
+        known.enclose(*(each[at : at + CHUNK] for each in numbers))
+        for at in range(0, len(users), CHUNK)
+    ]
+    return Predicted(
+        predict(loaded.encoder, chunks, mean=ratings.mean),
+        num_unseen=int((~known.is_warm(*numbers)).sum()),
+        num_alone=sum(int(each.is_alone.sum()) for each in chunks),
+    )
 
 
 def export_run(loaded: LoadedRun, path: Path, *, format: str) -> Export:  # noqa: A002

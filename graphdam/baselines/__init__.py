@@ -28,10 +28,13 @@ from graphdam.baselines.norm_balls import (
     nuclear_ball,
 )
 from graphdam.baselines.projection import pca, top_variance, truncate_columns
+from graphdam.baselines.ratings import RATING_RIVALS, Guess
 
 __all__ = [
+    "RATING_RIVALS",
     "FrankWolfe",
     "GroupKSupportBall",
+    "Guess",
     "KSparsePolytope",
     "KSupportBall",
     "L2Ball",

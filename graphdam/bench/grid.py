@@ -10,6 +10,7 @@ from fnmatch import fnmatch
 from itertools import product
 from typing import Any, Protocol
 
+from graphdam.baselines import RATING_RIVALS
 from graphdam.errors import SettingsError, unknown_choice
 from graphdam.report import Reduction
 from graphdam.training import Settings
@@ -33,13 +34,20 @@ class Cell:
 
     `settings` is what `Settings.of` takes, `recipe` included. A cell computes in one thread unless
     they say otherwise, because its seeds run side by side. A cell with a `reduction` trains
-    nothing: it cuts the models of the cell `source`, whose settings it shares.
+    nothing: it cuts the models of the cell `source`, whose settings it shares. A cell with a
+    `rival` (`graphdam.baselines.RATING_RIVALS`) has a record of that on the same ratings.
     """
 
     name: str
     settings: Mapping[str, Any] = field(hash=False)
     reduction: Reduction | None = None
     source: str | None = None
+    rival: str | None = None
+
+    @property
+    def is_run(self) -> bool:
+        """Whether `graphdam train` makes its record."""
+        return self.reduction is None and self.rival is None
 
     def resolve(self, seeds: Sequence[int]) -> Settings:
         """The settings of the cell's run over these seeds.
@@ -97,8 +105,8 @@ class Bench:
         return Bench(self.name, self.summary, cells)
 
     def command(self, cell: Cell, seeds: Sequence[int]) -> str:
-        """What makes a cell's record: one run's command, or this bench's where it cuts models."""
-        if cell.reduction is None:
+        """What makes a cell's record: one run's command, or this bench's where it is no run."""
+        if cell.is_run:
             return cell.command(seeds)
         return f"graphdam bench {self.name} --only {cell.name} --seeds {max(seeds) + 1}"
 
@@ -384,6 +392,32 @@ def _mnist_autoencoder(*, quick: bool) -> Bench:
     return Bench("mnist-autoencoder", summary, cells)
 
 
+def _recommender(*, quick: bool) -> Bench:
+    """Douban takes eight times as long an epoch as Flixster, so it has fewer cells and epochs."""
+    sets = ("flixster",) if quick else ("flixster", "douban")
+    paper = _swept("paper", 0.1, 1, 10, 0.01)
+    methods = (
+        DEFAULT,
+        WIDE,
+        _target(16, 8, 4),
+        _narrow(16, 8, 4),
+        paper,
+        _swept("l1", 0.1, 1, 10, 0.01),
+        Method("all-layers", {"gate_convs": True}),
+    )
+    cells = _grid(methods, datasets=sets[:1], models=("igmc",), quick=quick)
+    if not quick:
+        few = (DEFAULT, WIDE, _target(16), _narrow(16), paper)
+        shorter = [replace(each, settings={**each.settings, "epochs": 10}) for each in few]
+        cells += _grid(shorter, datasets=sets[1:], models=("igmc",), quick=quick)
+    cells += tuple(
+        Cell(f"{dataset}-{rival}", {"dataset": dataset}, rival=rival)
+        for dataset in sets
+        for rival in RATING_RIVALS
+    )
+    return Bench("recommender", "IGMC: the error of predicted ratings against width.", cells)
+
+
 class _Builder(Protocol):
     def __call__(self, *, quick: bool) -> Bench: ...
 
@@ -398,6 +432,7 @@ BENCHES: dict[str, _Builder] = {
     "systems": _systems,
     "dimensionality-reduction": _dimensionality_reduction,
     "mnist-autoencoder": _mnist_autoencoder,
+    "recommender": _recommender,
 }
 """The named benches, each a function of `quick`."""
 

@@ -9,6 +9,7 @@ from graphdam._version import __version__
 from graphdam.bench.grid import Bench
 from graphdam.bench.unit import Unit
 from graphdam.data.own import choose_split, is_path
+from graphdam.data.rating_registry import RATING_SETS
 from graphdam.data.registry import (
     DATASETS,
     find_dataset,
@@ -52,6 +53,8 @@ def plan_bench(bench: Bench, folder: BenchFolder, seeds: Sequence[int]) -> Bench
         elif is_point_set(dataset):
             points = find_point_set(dataset)
             dataset, split = points.name, points.split
+        elif dataset.lower() in RATING_SETS:
+            dataset, split = dataset.lower(), "published"
         elif is_path(dataset) and dataset.lower() not in DATASETS:
             dataset = Path(dataset).stem
         else:
@@ -62,7 +65,7 @@ def plan_bench(bench: Bench, folder: BenchFolder, seeds: Sequence[int]) -> Bench
         cells[cell.name] = CellPlan(
             dataset=dataset,
             split=split,
-            model=settings.model,
+            model=cell.rival or settings.model,
             objective=settings.objective,
             command=bench.command(cell, all_seeds),
             seeds=all_seeds,
@@ -79,6 +82,8 @@ def finished_record(unit: Unit, folder: BenchFolder) -> RunRecord | None:
     path = folder.run(unit.cell.name, unit.seed)
     if unit.cell.reduction is not None:
         return _reduced_record(unit, folder)
+    if unit.cell.rival is not None:
+        return read_record(path) if (path / RECORD_FILE).exists() else None
     if not (path / SETTINGS_FILE).exists():
         return None
     run = RunFolder.open(path)

@@ -9,6 +9,7 @@ from pathlib import Path
 from graphdam import pipeline
 from graphdam.bench.grid import Cell
 from graphdam.bench.reduce import reduce_run
+from graphdam.bench.rivals import rate_by
 from graphdam.errors import GraphDamError
 from graphdam.files import write_atomically
 from graphdam.report import RECORD_FILE, BenchFolder, RunRecord, write_record_file
@@ -47,7 +48,12 @@ def train_unit(unit: Unit, bench: BenchFolder, data_root: Path | None) -> Outcom
     cell, folder = unit.cell, bench.run(unit.cell.name, unit.seed)
     (folder / ERROR_FILE).unlink(missing_ok=True)
     try:
-        if cell.reduction is None:
+        if cell.rival is not None:
+            settings = cell.resolve((unit.seed,))
+            command = f"graphdam bench NAME --only {cell.name} --seeds {unit.seed + 1}"
+            record = rate_by(cell.rival, settings, data_root=data_root, command=command)
+            write_record_file(record, folder / RECORD_FILE)
+        elif cell.reduction is None:
             record = pipeline.run(
                 cell.resolve((unit.seed,)),
                 folder,

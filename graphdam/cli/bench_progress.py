@@ -67,11 +67,14 @@ class BenchProgress:
         self.now = [unit for unit in self.now if unit != outcome.unit]
         time = "" if left is None or self.done == self.total else f"{duration(left)} left"
         self._update(completed=self.done, left=time)
+        from graphdam.report.numbers import told
+
         found = f"failed: {outcome.error}"
         if outcome.record is not None:
             record = outcome.record
-            widths = ", ".join(map(str, record.widths[0]))
-            found = f"test {record.test.mean:.1%}, width {widths}, {outcome.seconds:.1f} s"
+            widths = ", ".join(map(str, record.widths[0])) or "–"
+            score = told(record.test.metric, record.test.mean)
+            found = f"test {score}, width {widths}, {outcome.seconds:.1f} s"
         tail = f"; {time}" if time else ""
         self._print(f"{self.done}/{self.total} {outcome.unit}: {found}{tail}")
 

@@ -32,7 +32,7 @@ def evaluate(
     from rich import box
     from rich.table import Table
 
-    from graphdam.report.numbers import metric_label
+    from graphdam.report.numbers import metric_label, value_text
     from graphdam.serving import load_any_run, score_run
 
     output = Output(json=json_, quiet=quiet or json_)
@@ -47,8 +47,9 @@ def evaluate(
     )
     for column in ("", *scores["scores"]):
         table.add_column(column, justify="right" if column else "left")
-    label = metric_label(scores["metric"])
-    table.add_row(label, *(f"{100 * value:.1f}" for value in scores["scores"].values()))
+    metric = scores["metric"]
+    told = (value_text(metric, value) for value in scores["scores"].values())
+    table.add_row(metric_label(metric), *told)
     output.results.print(table)
     output.text(
         f"widths {scores['widths']}, {scores['parameters']:,} parameters, "
@@ -141,10 +142,12 @@ def info(
 
 
 def _loading(model: Model, folder: Path) -> str:
-    from graphdam.nn import ImageModel
+    from graphdam.nn import IGMC, ImageModel
 
     if isinstance(model, ImageModel):
         return f"graphdam.nn.ImageModel.from_pretrained('{folder}').net"
+    if isinstance(model, IGMC):
+        return f"graphdam.nn.IGMC.from_pretrained('{folder}')"
     return f"graphdam.{type(model).__name__}.from_pretrained('{folder}')"
 
 

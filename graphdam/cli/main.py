@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from graphdam._version import __version__
-from graphdam.cli import bench, export, inspect_run, report, settings, train
+from graphdam.cli import bench, export, inspect_run, predict, report, settings, train
 from graphdam.errors import GraphDamError
 
 # Newer versions of typer bring their own copy of click: its base class is named by what they share.
@@ -32,6 +32,7 @@ app = typer.Typer(
 app.command("train")(train.train)
 app.command("evaluate")(inspect_run.evaluate)
 app.command("embed")(inspect_run.embed)
+app.command("predict")(predict.predict)
 app.command("export")(export.export)
 app.command("info")(inspect_run.info)
 app.command("bench")(bench.bench)

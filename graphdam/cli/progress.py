@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 if TYPE_CHECKING:
     import torch
 
-    from graphdam.data import Graph, Images, Points
+    from graphdam.data import AnyData
     from graphdam.pipeline import Observer, SeedResult
     from graphdam.report import HistoryLine
     from graphdam.training import Settings
@@ -62,28 +62,30 @@ class TrainingProgress:
     ) -> None:
         self.bar.stop()
 
-    def _on_data(self, data: Graph | Images | Points, device: torch.device, threads: int) -> None:
+    def _on_data(self, data: AnyData, device: torch.device, threads: int) -> None:
         on = f"{device}, {threads} thread{'s' if threads > 1 else ''}"
-        self.console.print(
-            f"{_about(data)}, {data.split_name} split; on {on}",
-            highlight=False,
-        )
+        self.console.print(f"{_about(data)}, {data.split_name} split; on {on}", highlight=False)
 
     def _on_epoch(self, line: HistoryLine) -> None:
         if self.task is None:
             self.task = self.bar.add_task("", total=self.settings.epochs, seed=line.seed, line="")
             self.start_widths = self._start_widths(line.widths)
-        teacher = "" if line.teacher_val is None else f" (teacher {line.teacher_val:.1%})"
+        teacher = "" if line.teacher_val is None else f" (teacher {self._told(line.teacher_val)})"
         widths = _widths(self.start_widths, line.widths)
         self.bar.update(
             self.task,
             completed=line.epoch + 1,
-            line=f"loss {line.loss:.3f}  val {line.val:.1%}{teacher}  width {widths}",
+            line=f"loss {line.loss:.3f}  val {self._told(line.val)}{teacher}  width {widths}",
         )
+
+    def _told(self, score: float) -> str:
+        from graphdam.report.numbers import told
+
+        return told("rmse" if self.settings.kind == "ratings" else "accuracy", score)
 
     def _start_widths(self, now: list[int]) -> list[int]:
         settings = self.settings
-        if settings.gate is None or settings.reads_images:
+        if settings.gate is None or settings.kind != "graphs":
             return now
         widths = [settings.start_width] * settings.num_hidden
         if settings.learns_embedding:
@@ -96,23 +98,27 @@ class TrainingProgress:
             self.task = None
         widths = _widths(result.start_widths, result.widths)
         self.console.print(
-            f"seed {result.seed}: val {result.val:.1%}, test {result.test:.1%}, width {widths}, "
-            f"{result.seconds:.1f} s",
+            f"seed {result.seed}: val {self._told(result.val)}, test {self._told(result.test)}, "
+            f"width {widths}, {result.seconds:.1f} s",
             highlight=False,
         )
 
 
-def _about(data: Graph | Images | Points) -> str:
-    from graphdam.data import Images, Points
+def _about(data: AnyData) -> str:
+    from graphdam.data import Images, Points, Ratings
 
     if isinstance(data, Points):
         return f"{data.name}: {len(data.x):,} points of {data.x.size(1)} numbers"
+    if isinstance(data, Ratings):
+        users, items = data.shape
+        return (
+            f"{data.label}: {data.num_ratings:,} ratings of {items:,} items by {users:,} users, "
+            f"{data.num_levels} levels"
+        )
     if isinstance(data, Images):
         size = " × ".join(map(str, data.shape))
-        return (
-            f"{data.label}: {data.num_images:,} images of {size} numbers, "
-            f"{data.num_classes} classes"
-        )
+        classes = f"{data.num_classes} classes"
+        return f"{data.label}: {data.num_images:,} images of {size} numbers, {classes}"
     return (
         f"{data.name}: {data.num_nodes:,} nodes, {data.num_edges:,} directed edges, "
         f"{data.num_features:,} features, {data.num_classes} classes"

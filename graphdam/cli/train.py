@@ -23,16 +23,24 @@ def train(
         str | None,
         typer.Option(
             help="digits, karate, sbm (no download), cora, citeseer, pubmed, photo …; images: "
-            "digits-images (no download), mnist, cifar10, cifar10-subset."
+            "digits-images (no download), mnist, cifar10, cifar10-subset; ratings: flixster, "
+            "douban."
         ),
     ] = None,
     graph: Annotated[
         str | None,
         typer.Option(help="Your own graph instead: a .npz, a .graphml, or a folder of CSV."),
     ] = None,
+    ratings: Annotated[
+        str | None,
+        typer.Option(help="Your own ratings instead: a .csv of user,item,rating[,timestamp]."),
+    ] = None,
     model: Annotated[
         str | None,
-        typer.Option(help="gcn, graphsage or gat; on images mlp, lenet5, vgg16 or preresnet."),
+        typer.Option(
+            help="gcn, graphsage or gat; on images mlp, lenet5, vgg16 or preresnet; on ratings "
+            "igmc."
+        ),
     ] = None,
     recipe: Annotated[
         str | None,
@@ -76,11 +84,11 @@ def train(
     ] = None,
     num_layers: Annotated[int | None, typer.Option(help="Number of graph convolutions.")] = None,
     epochs: Annotated[
-        int | None, typer.Option(help="Full-batch training steps; passes over batches or images.")
+        int | None, typer.Option(help="Full-batch steps; passes over batches, images or ratings.")
     ] = None,
     batch_size: Annotated[
         int | None,
-        typer.Option(help="Seed nodes a step, their neighbourhoods sampled (or images a step)."),
+        typer.Option(help="Seed nodes a step, their neighbourhoods sampled (or images, ratings)."),
     ] = None,
     neighbors: Annotated[
         str | None,
@@ -117,22 +125,19 @@ def train(
     """Train a gated model, learn its widths, hand back the smaller model.
 
     Leaves a run folder with settings.json, history.jsonl, result.json, figures/ and model/, which
-    from_pretrained of graphdam.GCN, or of graphdam.nn.ImageModel, loads. Without --dataset it
-    trains on digits, which needs no download.
+    from_pretrained of graphdam.GCN, or of graphdam.nn.ImageModel or IGMC, loads. Without --dataset
+    it trains on digits, which needs no download.
     """
     output = Output(json=json_, quiet=quiet or json_)
-    if graph is not None and dataset is not None:
-        raise SettingsError(
-            f"Both --dataset {dataset} and --graph {graph} were given: a run is about one graph, "
-            f"so leave one of them out."
-        )
+    _refuse_several(dataset=dataset, graph=graph, ratings=ratings)
     if seeds is not None and seed is not None:
         raise SettingsError(
             f"Both --seeds {seeds} (seeds 0 … {seeds - 1}) and --seed {seed} were given: leave one "
             f"of them out."
         )
+    own = graph or ratings
     given: dict[str, Any] = {
-        "dataset": dataset if graph is None else str(Path(graph).resolve()),
+        "dataset": dataset if own is None else str(Path(own).resolve()),
         "model": model,
         "target_width": _numbers("--target-width", target_width, "16,8"),
         "max_parameters": max_parameters,
@@ -230,8 +235,28 @@ def _show(record: RunRecord, folder: Path, to: Output) -> None:
     for note in record.notes:
         to.text(f"Note: {note}.", style="yellow")
     to.text(f"\nRun: {folder}")
-    first = "evaluate" if record.objective == "image-classification" else "embed"
+    first = "embed" if record.model in ("gcn", "graphsage", "gat") else "evaluate"
     to.text(f"Next: graphdam {first} {folder}\n      graphdam info {folder}")
+
+
+def _refuse_several(**sources: str | None) -> None:
+    """A run is about one thing, and ratings are a file that says so."""
+    named = [f"--{name} {value}" for name, value in sources.items() if value is not None]
+    if len(named) > 1:
+        raise SettingsError(
+            f"Both {' and '.join(named)} were given: a run is about one graph or set, so leave one "
+            f"of them out."
+        )
+    ratings, graph = sources["ratings"], sources["graph"]
+    if ratings is not None and not ratings.lower().endswith(".csv"):
+        raise SettingsError(
+            f"--ratings takes a .csv file of user,item,rating[,timestamp]; received '{ratings}'."
+        )
+    if graph is not None and graph.lower().endswith(".csv"):
+        raise SettingsError(
+            f"--graph takes a .npz, a .graphml, or a folder with nodes.csv and edges.csv; "
+            f"'{graph}' is a single table, which --ratings takes if it holds ratings."
+        )
 
 
 def _numbers(option: str, text: str | None, example: str) -> tuple[int, ...] | None:

@@ -1,4 +1,4 @@
-"""Graphs and images to train on: named data sets, the user's own, checked and prepared alike.
+"""Graphs, images, points and ratings to train on: named or the user's own, prepared alike.
 
 Names are resolved when they are first used, so that `graphdam.data.registry` can be read without
 importing torch.
@@ -14,10 +14,12 @@ if TYPE_CHECKING:
     from graphdam.data.graph import Graph, Split
     from graphdam.data.image_registry import IMAGE_SETS, IMAGE_SPLITS, ImageSetInfo
     from graphdam.data.images import Images, load_images
-    from graphdam.data.load import load_data, load_graph
+    from graphdam.data.load import AnyData, load_data, load_graph
     from graphdam.data.own import graph_from_data, graph_from_file
     from graphdam.data.point_registry import POINT_SETS, PointSetInfo
     from graphdam.data.points import Points, load_points
+    from graphdam.data.rating_registry import RATING_SETS, RATING_SPLITS, is_ratings
+    from graphdam.data.ratings import Ratings, load_ratings
     from graphdam.data.registry import (
         DATASETS,
         SPLITS,
@@ -27,10 +29,12 @@ if TYPE_CHECKING:
         find_point_set,
         is_image_set,
         is_point_set,
+        kind_of,
     )
     from graphdam.data.sources import cache_folder
 
 _HOME = {
+    "AnyData": "load",
     "CSRMatrix": "csr",
     "DATASETS": "registry",
     "DatasetInfo": "registry",
@@ -42,6 +46,9 @@ _HOME = {
     "POINT_SETS": "point_registry",
     "PointSetInfo": "point_registry",
     "Points": "points",
+    "RATING_SETS": "rating_registry",
+    "RATING_SPLITS": "rating_registry",
+    "Ratings": "ratings",
     "SPLITS": "registry",
     "Split": "graph",
     "cache_folder": "sources",
@@ -56,6 +63,9 @@ _HOME = {
     "load_graph": "load",
     "load_images": "images",
     "load_points": "points",
+    "is_ratings": "rating_registry",
+    "kind_of": "registry",
+    "load_ratings": "ratings",
 }
 
 __all__ = [
@@ -63,7 +73,10 @@ __all__ = [
     "IMAGE_SETS",
     "IMAGE_SPLITS",
     "POINT_SETS",
+    "RATING_SETS",
+    "RATING_SPLITS",
     "SPLITS",
+    "AnyData",
     "CSRMatrix",
     "DatasetInfo",
     "Graph",
@@ -71,6 +84,7 @@ __all__ = [
     "Images",
     "PointSetInfo",
     "Points",
+    "Ratings",
     "Split",
     "cache_folder",
     "find_dataset",
@@ -80,10 +94,13 @@ __all__ = [
     "graph_from_file",
     "is_image_set",
     "is_point_set",
+    "is_ratings",
+    "kind_of",
     "load_data",
     "load_graph",
     "load_images",
     "load_points",
+    "load_ratings",
 ]
 
 

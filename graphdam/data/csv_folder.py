@@ -32,15 +32,29 @@ def read_csv_folder(folder: Path) -> RawGraph:
     return RawGraph(folder.name, str(folder), x, edge_index, weight, y, masks, undirected=True)
 
 
-def _rows(path: Path, required: tuple[str, ...]) -> Iterator[tuple[int, list[str]]]:
-    """The header, then every line that is not empty, each with its line number."""
+def csv_rows(
+    path: Path,
+    required: tuple[str, ...],
+    *,
+    missing: str = f"a graph in CSV is a folder with {NODES} and {EDGES}",
+) -> Iterator[tuple[int, list[str]]]:
+    """The header, then every line that is not empty, each with its line number.
+
+    Args:
+        path: the file.
+        required: columns that the first line must name.
+        missing: what to say of the form where there is no such file.
+
+    Raises:
+        DataError: no such file, no such columns, or a line that has another number of them.
+    """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.reader(file, strict=True)
             header = [name.strip() for name in next(reader, [])]
-            missing = [name for name in required if name not in header]
-            if missing or len(set(header)) < len(header):
-                trouble = f"lacks {', '.join(missing)}" if missing else "has a column twice"
+            lacking = [name for name in required if name not in header]
+            if lacking or len(set(header)) < len(header):
+                trouble = f"lacks {', '.join(lacking)}" if lacking else "has a column twice"
                 raise DataError(
                     f"{path}: the first line must name the columns, {', '.join(required)} among"
                     f" them, but {trouble}: {', '.join(header) or 'it is empty'}."
@@ -56,9 +70,7 @@ def _rows(path: Path, required: tuple[str, ...]) -> Iterator[tuple[int, list[str
                     )
                 yield reader.line_num, [cell.strip() for cell in row]
     except FileNotFoundError as error:
-        raise DataError(
-            f"{path}: no such file; a graph in CSV is a folder with {NODES} and {EDGES}."
-        ) from error
+        raise DataError(f"{path}: no such file; {missing}.") from error
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(
             f"{path}: the file cannot be read as CSV in UTF-8 ({error}); write it again."
@@ -76,7 +88,7 @@ def _number(text: str, path: Path, line: int, column: str) -> float:
 
 
 def _read_nodes(path: Path) -> tuple[dict[str, int], list[str], list[str], Array]:
-    rows = _rows(path, ("id", "label"))
+    rows = csv_rows(path, ("id", "label"))
     _, header = next(rows)
     features = [i for i, name in enumerate(header) if name not in ("id", "label", "split")]
     if not features:
@@ -99,7 +111,7 @@ def _read_nodes(path: Path) -> tuple[dict[str, int], list[str], list[str], Array
 
 
 def _read_edges(path: Path, ids: dict[str, int]) -> tuple[Array, Array | None]:
-    rows = _rows(path, ("source", "target"))
+    rows = csv_rows(path, ("source", "target"))
     _, header = next(rows)
     at_weight = header.index("weight") if "weight" in header else None
     ends = (header.index("source"), header.index("target"))

@@ -1,10 +1,10 @@
-"""One call for any data: a named graph, the user's file, a PyG `Data`, images, points."""
+"""One call for any data: a graph by name, file or PyG `Data`; images, points or ratings."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from graphdam.data.embedded import EMBEDDED
 from graphdam.data.graph import Graph
@@ -12,6 +12,8 @@ from graphdam.data.images import Images, load_images
 from graphdam.data.own import choose_split, graph_from_data, graph_from_file, is_path
 from graphdam.data.points import Points, load_points
 from graphdam.data.prepare import Sparse, prepare
+from graphdam.data.rating_registry import is_ratings
+from graphdam.data.ratings import Ratings, load_ratings
 from graphdam.data.registry import (
     DATASETS,
     DatasetInfo,
@@ -26,10 +28,14 @@ if TYPE_CHECKING:
     from torch_geometric.data import Data
 
 
+AnyData: TypeAlias = Graph | Images | Points | Ratings
+"""What a run can train on."""
+
+
 def load_data(
     name_or_path: str, *, split: str | None = None, data_root: str | Path | None = None
-) -> Graph | Images | Points:
-    """What a run trains on: a graph (`load_graph`), a named set of images or of points.
+) -> AnyData:
+    """What a run trains on: see `load_graph`, `load_images`, `load_points` and `load_ratings`.
 
     Raises:
         DataError: see there, and `load_images`. Images and points have one split, which needs no
@@ -39,6 +45,8 @@ def load_data(
         return load_points(name_or_path)
     if is_image_set(name_or_path):
         return load_images(name_or_path, data_root=data_root)
+    if is_ratings(name_or_path):
+        return load_ratings(name_or_path, split=split, data_root=data_root)
     return load_graph(name_or_path, split=split, data_root=data_root)
 
 

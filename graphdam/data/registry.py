@@ -8,8 +8,10 @@ from typing import Literal
 from graphdam.data.image_registry import IMAGE_SETS, ImageSetInfo
 from graphdam.data.ogb_layout import ogb_files
 from graphdam.data.point_registry import POINT_SETS, PointSetInfo
+from graphdam.data.rating_registry import RATING_SETS, is_ratings
 from graphdam.errors import DataError, unknown_choice
 
+DataKind = Literal["graphs", "images", "points", "ratings"]
 Kind = Literal["embedded", "planetoid", "amazon", "coauthor", "heterophilous", "ogb"]
 
 PLANETOID_PARTS = ("x", "tx", "allx", "y", "ty", "ally", "graph", "test.index")
@@ -187,12 +189,25 @@ def is_point_set(name: str) -> bool:
     return name.strip().lower() in POINT_SETS
 
 
+def kind_of(name: str) -> DataKind:
+    """What a data set's name, or the path of one's own, means; a graph unless it is known better.
+
+    >>> kind_of("mnist"), kind_of("ratings.csv"), kind_of("my_graph.npz")
+    ('images', 'ratings', 'graphs')
+    """
+    if is_image_set(name):
+        return "images"
+    if is_point_set(name):
+        return "points"
+    return "ratings" if is_ratings(name) else "graphs"
+
+
 def find_dataset(name: str) -> DatasetInfo:
     """The named graph, whatever the case of the name.
 
     Raises:
         DataError: no data set has this name, and the message lists those there are; or it is a
-            set of images.
+            set of images or of ratings.
 
     >>> find_dataset("Cora").folder
     'planetoid/Cora'
@@ -209,6 +224,11 @@ def find_dataset(name: str) -> DatasetInfo:
         raise DataError(
             f"'{key}' is a set of images ({IMAGE_SETS[key].description}), not a graph:"
             f" graphdam.data.load_images('{key}') reads it. Graphs are {', '.join(DATASETS)}."
+        )
+    if key in RATING_SETS:
+        raise DataError(
+            f"'{key}' is a set of ratings ({RATING_SETS[key].description}), not a graph:"
+            f" graphdam.data.load_ratings('{key}') reads it. Graphs are {', '.join(DATASETS)}."
         )
     raise _unknown(name)
 
@@ -254,9 +274,10 @@ def _unknown(name: str) -> DataError:
         unknown_choice(
             "data set",
             name,
-            [*DATASETS, *IMAGE_SETS, *POINT_SETS],
+            [*DATASETS, *IMAGE_SETS, *POINT_SETS, *RATING_SETS],
             f"Images are {', '.join(IMAGE_SETS)}, points (for an autoencoder)"
-            f" {', '.join(POINT_SETS)}; the others are graphs. Your own graph is given by"
-            " the path of a .npz or .graphml file, or of a folder with edges.csv and nodes.csv.",
+            f" {', '.join(POINT_SETS)}, ratings {', '.join(RATING_SETS)}; the others are graphs."
+            " Your own graph is given by the path of a .npz or .graphml file, or of a"
+            " folder with edges.csv and nodes.csv; ratings of your own by that of a .csv file.",
         )
     )

@@ -17,6 +17,26 @@ def accuracy(outputs: Tensor, y: Tensor) -> float:
     return float((outputs.argmax(dim=-1) == y).double().mean())
 
 
+def root_mean_squared_error(outputs: Tensor, y: Tensor) -> float:
+    """Of numbers [N] predicted for `y` [N], in their unit.
+
+    >>> import torch
+    >>> root_mean_squared_error(torch.tensor([3.0, 4.0]), torch.tensor([0.0, 0.0])) ** 2
+    12.5
+    """
+    return float((outputs.detach().double() - y.double()).square().mean().sqrt())
+
+
+def mean_absolute_error(outputs: Tensor, y: Tensor) -> float:
+    """Of numbers [N] predicted for `y` [N], in their unit.
+
+    >>> import torch
+    >>> mean_absolute_error(torch.tensor([3.0, 4.0]), torch.tensor([0.0, 0.0]))
+    3.5
+    """
+    return float((outputs.detach().double() - y.double()).abs().mean())
+
+
 def mean_roc_auc(outputs: Tensor, y: Tensor) -> float:
     """The area under the ROC curve, averaged over tasks that have both outcomes.
 

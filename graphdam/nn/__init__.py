@@ -1,4 +1,4 @@
-"""Models whose widths can be learnt: encoders of graphs with gates, and plain models of images."""
+"""Models whose widths can be learnt: encoders of graphs, models of images, IGMC for ratings."""
 
 from graphdam.nn.adjacency import Adjacency
 from graphdam.nn.autoencoder import Autoencoder
@@ -7,6 +7,7 @@ from graphdam.nn.export import Export, export_encoder
 from graphdam.nn.gat import GAT
 from graphdam.nn.gcn import GCN
 from graphdam.nn.graphsage import GraphSAGE
+from graphdam.nn.igmc import IGMC
 from graphdam.nn.image_model import ImageModel
 from graphdam.nn.layerwise import layerwise
 from graphdam.nn.lenet import LeNet5
@@ -18,6 +19,7 @@ from graphdam.nn.vgg import VGG16BN
 __all__ = [
     "GAT",
     "GCN",
+    "IGMC",
     "MLP",
     "VGG16BN",
     "Adjacency",

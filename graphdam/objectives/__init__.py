@@ -11,7 +11,9 @@ from graphdam.objectives.prefixes import PrefixScore, score_prefixes
 from graphdam.objectives.prepared import Prepared, PreparedGraph, prepare_graph
 from graphdam.objectives.prepared_images import PreparedImages
 from graphdam.objectives.prepared_nodes import NodeBatch, PreparedLayers, PreparedNodes
+from graphdam.objectives.prepared_ratings import PreparedRatings
 from graphdam.objectives.prepared_rows import PreparedRows
+from graphdam.objectives.rating_prediction import RatingPrediction
 from graphdam.objectives.reconstruction import Reconstruction
 from graphdam.objectives.views import Bootstrap, Grace
 
@@ -32,7 +34,9 @@ __all__ = [
     "PreparedImages",
     "PreparedLayers",
     "PreparedNodes",
+    "PreparedRatings",
     "PreparedRows",
+    "RatingPrediction",
     "Reconstruction",
     "embeddings_alike",
     "prepare_graph",

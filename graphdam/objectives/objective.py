@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Generic
@@ -21,7 +22,10 @@ P = TypeVar("P", bound=Prepared, default=PreparedGraph)
 
 @dataclass(frozen=True)
 class Evaluation:
-    """One part of a split, scored: higher scores and lower losses are better."""
+    """One part of a split, scored: higher scores and lower losses are better.
+
+    The score of an error is its negative, see `Objective.reported`.
+    """
 
     score: float
     loss: float
@@ -36,7 +40,7 @@ class Objective(nn.Module, ABC, Generic[M, P]):
     """
 
     metric: str
-    """Name of the score, a share in [0, 1]; higher is better."""
+    """Name of the score: a share in [0, 1], higher is better; or an error, lower is better."""
 
     evaluates_as_scored: bool = True
     """Whether `evaluate`, asked every epoch, finds what `score` does, so that models of unequal
@@ -98,6 +102,14 @@ class Objective(nn.Module, ABC, Generic[M, P]):
     @abstractmethod
     def evaluate(self, outputs: Tensor, prepared: P, split: SplitName) -> Evaluation:
         """Score outputs of an encoder in evaluation mode on one part of the split."""
+
+    def reported(self, score: float) -> float:
+        """What records say of a score: itself, or of an error the positive number."""
+        return score
+
+    def standard_error(self, score: float, count: int) -> float:
+        """How far chance moves a score of so many items: by default that of a share."""
+        return math.sqrt(score * (1 - score) / count)
 
     def num_scored(self, prepared: P, split: SplitName) -> int:
         """How many items a score is about; all of that part by default."""

@@ -5,21 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import fmean
 
+from graphdam.report.metrics import is_error
 from graphdam.report.numbers import (
     MISSING,
+    difference_in,
     factor,
     human,
     metric_text,
     milliseconds,
     part_of,
     ratio,
-    score_change,
     score_text,
     span,
     widths_text,
 )
 from graphdam.report.record import Latency, RunRecord, WideReference
-from graphdam.report.scores import LOWER_IS_BETTER, Scores
+from graphdam.report.scores import Scores
 from graphdam.report.table import TextTable, Value
 
 _DATA_COLUMNS = ("quantity", "wide", "compact", "ratio", "difference")
@@ -29,7 +30,7 @@ def before_after(record: RunRecord) -> TextTable:
     """The before ⇒ after table of a run; with no wide model to compare with, one column.
 
     Counts that differ between the seeds are given as a range. In the data (CSV) they are means
-    over the seeds, scores are fractions, `ratio` is wide ÷ compact and `difference` is
+    over the seeds, shares are fractions, `ratio` is wide ÷ compact and `difference` is
     compact − wide.
     """
     data = _data(record)
@@ -129,7 +130,9 @@ def _count_row(name: str, wide: int, compact: Sequence[int]) -> tuple[str, str, 
 
 
 def _score_row(split: str, wide: Scores, compact: Scores) -> tuple[str, str, str, str]:
-    change = score_change(compact.metric, compact.mean - wide.mean)
+    change = difference_in(compact.metric, compact.mean - wide.mean)
+    if not is_error(compact.metric):
+        change += " points"
     return _score_label(split, compact), score_text(wide), score_text(compact), change
 
 
@@ -141,16 +144,17 @@ def _widths_label(record: RunRecord) -> str:
 
 
 def _latency_label(latency: Latency) -> str:
-    images = "" if latency.images is None else f"{latency.images} images, "
-    return f"latency (ms, {images}{latency.threads} thread{'s' if latency.threads > 1 else ''})"
+    counts = {"images": latency.images, "pairs": latency.pairs}
+    read = "".join(f"{count} {name}, " for name, count in counts.items() if count is not None)
+    return f"latency (ms, {read}{latency.threads} thread{'s' if latency.threads > 1 else ''})"
 
 
 def _score_label(split: str, scores: Scores) -> str:
     seeds = len(scores.values)
     name = f"{split} {metric_text(scores.metric)}".strip()
-    unit = "" if scores.metric in LOWER_IS_BETTER else "%"
-    about = ", ".join(part for part in (unit, f"{seeds} seeds" if seeds > 1 else "") if part)
-    return f"{name} ({about})" if about else name
+    told = [] if is_error(scores.metric) else ["%"]
+    told += [f"{seeds} seeds"] if seeds > 1 else []
+    return f"{name} ({', '.join(told)})" if told else name
 
 
 def _data(record: RunRecord) -> tuple[tuple[Value, ...], ...]:

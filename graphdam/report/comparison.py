@@ -14,14 +14,14 @@ from graphdam.report.methods import (
     setting_of,
     wide_alone,
 )
+from graphdam.report.metrics import is_error, unit
 from graphdam.report.numbers import (
     MISSING,
+    difference_in,
     metric_label,
     metric_text,
     p_value,
     part_of,
-    percent,
-    points,
     ratio,
     score_text,
     span,
@@ -104,6 +104,7 @@ def comparison(records: Sequence[RunRecord]) -> TextTable:
     metrics = {record.test.metric for record in records}
     several_objectives = len({record.objective for record in records}) > 1
     metric = metric_text(next(iter(metrics))) if len(metrics) == 1 else "score"
+    in_points = "" if any(map(is_error, metrics)) else " (points)"
     further = sorted({name for record in records for name in record.further})
     some_stay_wide = any(record.output_cut_to is not None for record in records)
     some_masked = any(record.is_masked for record in records)
@@ -121,10 +122,10 @@ def comparison(records: Sequence[RunRecord]) -> TextTable:
         "multiply-adds",
         "latency ratio (×)",
         *(("training time (×)",) if tells_time else ()),
-        f"test {metric} (%)",
+        f"test {metric}{unit(*metrics)}",
         *(f"{part_of(name)} {metric_label(name)}".strip() for name in further),
         *(("alike over seeds (CKA)",) if tells_stability else ()),
-        "difference to wide (points)",
+        f"difference to wide{in_points}",
         "seeds",
         "split",
     )
@@ -150,14 +151,14 @@ def comparison(records: Sequence[RunRecord]) -> TextTable:
                 span(record.multiply_adds),
                 MISSING if record.latency is None else ratio(record.latency.ratio),
                 *((MISSING if time is None else ratio(time),) if tells_time else ()),
-                percent(record.test)
+                score_text(record.test)
                 + (f" {metric_text(record.test.metric)}" if len(metrics) > 1 else ""),
                 *(
                     score_text(record.further[name]) if name in record.further else MISSING
                     for name in further
                 ),
                 *((_stability_cell(record),) if tells_stability else ()),
-                "reference" if reference is record else difference_text(paired),
+                "reference" if reference is record else difference_text(paired, record.test.metric),
                 str(len(record.seeds)),
                 record.split,
             )
@@ -198,11 +199,13 @@ def paired_by_seed(record: RunRecord, reference: RunRecord) -> PairedDifference:
     return paired_difference(record.test.values, [of_seed[seed] for seed in record.seeds])
 
 
-def difference_text(paired: PairedDifference | None) -> str:
-    """A difference in points and how sure it is, as in −1.2 (p = 0.030)."""
+def difference_text(paired: PairedDifference | None, metric: str) -> str:
+    """A difference, of shares in points, and how sure it is, as in −1.2 (p = 0.030)."""
     if paired is None:
         return MISSING
-    return points(paired.mean) + ("" if paired.p is None else f" ({p_value(paired.p)})")
+    return difference_in(metric, paired.mean) + (
+        "" if paired.p is None else f" ({p_value(paired.p)})"
+    )
 
 
 def _stability_cell(record: RunRecord) -> str:

@@ -17,9 +17,9 @@ HISTORY_FILE = "history.jsonl"
 class HistoryLine(Frozen):
     """One epoch of one seed.
 
-    `train`, `val` and `teacher_val` are scores as fractions (`teacher_val` is `None` without a
-    teacher); `widths`, `offsets` and `gate_values` have an entry a gate. `gate_values` holds
-    the soft value of every channel and is there only on some epochs, to keep the file small.
+    `train`, `val` and `teacher_val` are scores as fractions, or errors (`teacher_val` is `None`
+    without a teacher); `widths`, `offsets` and `gate_values` have an entry a gate. `gate_values`
+    holds the soft value of every channel and is there only on some epochs, to keep the file small.
     `sparsity` is the share of weights that are masked, where a system masks any.
     `seconds` counts from the seed's start.
     """
@@ -27,9 +27,9 @@ class HistoryLine(Frozen):
     seed: Count
     epoch: Count
     loss: float
-    train: Fraction
-    val: Fraction
-    teacher_val: Fraction | None
+    train: NonNegative
+    val: NonNegative
+    teacher_val: NonNegative | None
     penalty: float
     widths: list[Count]
     offsets: list[float]

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 
 from graphdam.errors import RunFolderError
+from graphdam.report.metrics import goodness
 from graphdam.report.record import Latency, RunRecord, WideReference
 from graphdam.report.scores import Scores
 
@@ -44,7 +45,9 @@ def merge_records(records: Sequence[RunRecord], *, command: str) -> RunRecord:
             f"Seed {twice[0]} of {records[0].dataset} is in two of the records that are to be "
             f"merged: a run counts once, so leave one of them out."
         )
-    model_seed, _, _ = max(entries, key=lambda entry: entry[2].val.values[entry[1]])
+    model_seed, _, _ = max(
+        entries, key=lambda entry: goodness(entry[2].val.metric, entry[2].val.values[entry[1]])
+    )
     first = entries[0][2]
     merged = {
         **dict(first),

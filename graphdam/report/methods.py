@@ -17,6 +17,7 @@ _ALONE = {
     "irrelevance": "irrelevance (masks)",
     "aswl": "ASWL (masks)",
     "frank-wolfe": "Frank-Wolfe",
+    "rival": "without layers",
 }
 _SYSTEMS = ("irrelevance", "aswl", "frank-wolfe")
 _SHARES = {"filters": "filters removed", "svd": "split by SVD", "magnitude": "smallest masked"}
@@ -50,6 +51,13 @@ _NAMES = {
     "affine-points": "affine",
     "quadratic-points": "quadratic",
     "mlp-points": "random MLP",
+    "flixster": "Flixster",
+    "douban": "Douban",
+    "igmc": "IGMC",
+    "global-mean": "mean of all ratings",
+    "user-mean": "mean of the user's ratings",
+    "item-mean": "mean of the item's ratings",
+    "factorisation": "matrix factorisation",
     "dgi": "DGI",
     "grace": "GRACE",
     "bgrl": "BGRL",
@@ -99,7 +107,7 @@ def require_one_setting(records: Iterable[RunRecord]) -> None:
 def wide_alone(record: RunRecord, records: Iterable[RunRecord]) -> RunRecord | None:
     """The widest model trained alone (recipe "wide") in the same setting with the same seeds.
 
-    Of several as wide, with other activations say, the one that scores highest on the test nodes:
+    Of several as wide, with other activations say, the one that scores best on the test part:
     a compact model is held against the best that width can do.
     """
     candidates = [
@@ -111,7 +119,7 @@ def wide_alone(record: RunRecord, records: Iterable[RunRecord]) -> RunRecord | N
         and set(other.seeds) == set(record.seeds)
     ]
     return max(
-        candidates, key=lambda other: (sum(other.start_widths), other.test.mean), default=None
+        candidates, key=lambda other: (sum(other.start_widths), other.test.goodness), default=None
     )
 
 

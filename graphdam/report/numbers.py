@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from graphdam.report.scores import LOWER_IS_BETTER, Scores
+from graphdam.report.metrics import is_error, shown, unit
+from graphdam.report.scores import Scores
 
 MISSING = "–"
 
@@ -19,6 +20,11 @@ _METRICS = {
     "average_precision": "average precision",
     "nmi": "NMI",
     "mse": "MSE",
+    "rmse": "RMSE",
+    "mae": "MAE",
+    "rmse_warm": "RMSE of warm pairs",
+    "rmse_unseen": "RMSE of pairs with an unseen end",
+    "rmse_ensemble": "RMSE of several epochs' models together",
 }
 _MOST_LISTED = 4
 
@@ -98,40 +104,59 @@ def factor(before: float, after: Sequence[float], *, smaller: str, larger: str) 
     return f"{span(ratios, ratio)}× {smaller}"
 
 
-def percent(scores: Scores) -> str:
-    """The mean in percent, with the deviation where there are several seeds.
+def value_text(metric: str, value: float, *, beside: float | None = None) -> str:
+    """A score without its unit: a share in percent with one digit, an error with three or four.
 
-    >>> percent(Scores.of("accuracy", [0.808, 0.818])), percent(Scores.of("accuracy", [0.813]))
-    ('81.3 ± 0.7', '81.3')
+    Args:
+        metric: what is told.
+        value: of it.
+        beside: the value whose digits it has; None for its own.
+
+    >>> value_text("auc", 0.91449), value_text("rmse", 0.87649), value_text("mse", 0.0712)
+    ('91.4', '0.876', '0.0712')
+    >>> value_text("mse", 1.3e-7)
+    '1.3e-07'
     """
-    mean = f"{100 * scores.mean:.1f}"
-    return mean if scores.std is None else f"{mean} ± {100 * scores.std:.1f}"
+    if not is_error(metric):
+        return f"{shown(metric, value):.1f}"
+    size = value if beside is None else beside
+    return f"{value:{'.3f' if size >= 0.1 else '.4f' if size >= 0.001 else '.1e'}}"
+
+
+def told(metric: str, value: float) -> str:
+    """One score in the middle of a sentence.
+
+    >>> told("accuracy", 0.813), told("rmse", 0.87649)
+    ('81.3%', 'RMSE 0.876')
+    """
+    text = value_text(metric, value)
+    return f"{metric_text(metric)} {text}" if is_error(metric) else f"{text}%"
 
 
 def score_text(scores: Scores) -> str:
-    """A share in percent, an error as it is.
+    """The mean, with the deviation where there are several seeds: a share in percent.
 
-    >>> score_text(Scores.of("mse", [0.0712, 0.0731])), score_text(Scores.of("accuracy", [0.813]))
-    ('0.0721 ± 0.0013', '81.3')
-    >>> score_text(Scores.of("mse", [1.3e-7]))
-    '1.3e-07'
+    >>> score_text(Scores.of("accuracy", [0.808, 0.818])), score_text(Scores.of("mae", [0.813]))
+    ('81.3 ± 0.7', '0.813')
+    >>> score_text(Scores.of("mse", [0.0712, 0.0731]))
+    '0.0721 ± 0.0013'
     """
-    if scores.metric not in LOWER_IS_BETTER:
-        return percent(scores)
-    kind = ".4f" if scores.mean >= 0.001 else ".1e"
-    mean = f"{scores.mean:{kind}}"
-    return mean if scores.std is None else f"{mean} ± {scores.std:{kind}}"
+    mean = value_text(scores.metric, scores.mean)
+    if scores.std is None:
+        return mean
+    return f"{mean} ± {value_text(scores.metric, scores.std, beside=scores.mean)}"
 
 
-def score_change(metric: str, difference: float) -> str:
-    """What changed of a score: percentage points of a share, an error's own units.
+def difference_in(metric: str, difference: float) -> str:
+    """A difference of two scores with its sign: of shares in percentage points.
 
-    >>> score_change("accuracy", 0.012), score_change("mse", -0.0123)
-    ('+1.2 points', '−0.0123')
+    >>> difference_in("auc", 0.0123), difference_in("auc", -0.0001), difference_in("mae", -0.0123)
+    ('+1.2', '0.0', '−0.0123')
     """
-    if metric not in LOWER_IS_BETTER:
-        return f"{points(difference)} points"
-    return f"{'−' if difference < 0 else '+'}{abs(difference):.4f}"
+    text = f"{abs(difference):.4f}" if is_error(metric) else value_text(metric, abs(difference))
+    if float(text) == 0:
+        return text
+    return f"+{text}" if difference > 0 else f"−{text}"
 
 
 def points(difference: float) -> str:
@@ -140,10 +165,7 @@ def points(difference: float) -> str:
     >>> points(0.0123), points(-0.0123), points(-0.0001)
     ('+1.2', '−1.2', '0.0')
     """
-    text = f"{100 * abs(difference):.1f}"
-    if text == "0.0":
-        return text
-    return f"+{text}" if difference > 0 else f"−{text}"
+    return difference_in("accuracy", difference)
 
 
 def part_of(further: str) -> str:
@@ -204,4 +226,4 @@ def metric_label(metric: str) -> str:
     >>> metric_label("roc_auc"), metric_label("mse")
     ('ROC-AUC (%)', 'MSE')
     """
-    return metric_text(metric) if metric in LOWER_IS_BETTER else f"{metric_text(metric)} (%)"
+    return f"{metric_text(metric)}{unit(metric)}"

@@ -23,6 +23,21 @@ from graphdam.report._refusal import first_fault
 from graphdam.report.scores import Count, Fraction, Frozen, NonNegative, Positive, Scores, Width
 
 FORMAT: Literal[1] = 1
+ModelName = Literal[
+    "gcn",
+    "graphsage",
+    "gat",
+    "mlp",
+    "lenet5",
+    "vgg16",
+    "preresnet",
+    "autoencoder",
+    "igmc",
+    "global-mean",
+    "user-mean",
+    "item-mean",
+    "factorisation",
+]
 RECORD_FILE = "result.json"
 
 
@@ -44,7 +59,8 @@ class WideReference(Frozen):
 class Latency(Frozen):
     """Time of one inference in milliseconds; `ratio` above 1 says that compact is faster.
 
-    `images` are those that one inference reads, `None` where it reads a whole graph.
+    `images` or `pairs` (of a user and an item) are those that one inference reads, `None` where it
+    reads a whole graph.
     """
 
     wide_ms: Positive
@@ -52,9 +68,10 @@ class Latency(Frozen):
     ratio: Positive
     threads: Annotated[int, Field(ge=1)]
     images: Count | None = None
+    pairs: Count | None = None
 
     @model_serializer(mode="wrap")
-    def _without_images_as_before(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _without_what_is_not_read(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """A graph's says nothing of images, so that its record is the bytes that it ever was."""
         content: dict[str, Any] = dump(self)
         return {name: value for name, value in content.items() if value is not None}
@@ -125,8 +142,8 @@ class RunRecord(Frozen):
     of the compact model, relative to the output's scale. `seconds` are per seed. The model of
     `model_seed` is the one that the run folder holds. `latency` is measured on that model, or on
     the one in the middle where runs of a seed each were merged.
-    `further` holds other scores by name: of the test part (macro-F1, average precision), and `nmi`
-    of the clusters of all nodes.
+    `further` holds other scores by name: of the test part (macro-F1, average precision, MAE), and
+    `nmi` of the clusters of all nodes.
     `prefixes` says, per seed, what the compact model cut to its first channels scores on
     validation, from the narrowest prefix to the model itself; without gates there are none.
     `evaluator` names who scored the run, where it was not graphdam itself.
@@ -143,7 +160,7 @@ class RunRecord(Frozen):
     created: str
     dataset: str
     split: str
-    model: Literal["gcn", "graphsage", "gat", "mlp", "lenet5", "vgg16", "preresnet", "autoencoder"]
+    model: ModelName
     objective: str
     recipe: str
     gate: str | None
@@ -185,7 +202,8 @@ class RunRecord(Frozen):
     @property
     def learns_embedding(self) -> bool:
         """Whether the encoder's output is an embedding, or a code, whose width is the last one."""
-        return self.objective not in ("node-classification", "image-classification")
+        others = ("node-classification", "image-classification", "rating-prediction")
+        return self.objective not in others
 
     @property
     def embeds_nodes(self) -> bool:

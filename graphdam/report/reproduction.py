@@ -11,7 +11,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from graphdam.errors import RunFolderError
 from graphdam.report._refusal import first_fault
 from graphdam.report.methods import display_name, require_one_version, wide_alone
-from graphdam.report.numbers import MISSING, metric_text, percent, points, widths_text
+from graphdam.report.numbers import MISSING, metric_text, points, score_text, widths_text
 from graphdam.report.record import RunRecord
 from graphdam.report.scores import Frozen, Positive, Scores, Width
 from graphdam.report.table import TextTable
@@ -86,7 +86,7 @@ def reproduction(records: Sequence[RunRecord], references: Sequence[Reference]) 
                 *(display_name(reference.dataset), _what(reference), reference.source),
                 metric_text(reference.metric),
                 f"{reference.mean:.1f}" + (f" ± {reference.std:.1f}" if reference.std else ""),
-                f"{percent(scores)} at {widths_text(wide.widths)}",
+                f"{score_text(scores)} at {widths_text(wide.widths)}",
                 points(difference),
                 _judged(difference, reference),
                 _of_their_width(same, reference),
@@ -144,4 +144,4 @@ def _of_their_width(record: RunRecord | None, reference: Reference) -> str:
     scores = None if record is None else _scores(record, reference.metric)
     if record is None or scores is None:
         return MISSING
-    return f"{percent(scores)} at {widths_text(record.widths)}"
+    return f"{score_text(scores)} at {widths_text(record.widths)}"

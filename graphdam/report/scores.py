@@ -9,15 +9,13 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from graphdam.report.metrics import goodness, is_error
+
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Width = Annotated[int, Field(ge=1)]
 Count = Annotated[int, Field(ge=0)]
 NonNegative = Annotated[float, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
-
-
-LOWER_IS_BETTER = frozenset({"mse"})
-"""The scores that are errors, in units of their own: no shares, and the lower the better."""
 
 
 class Frozen(BaseModel):
@@ -27,16 +25,22 @@ class Frozen(BaseModel):
 
 
 class Scores(Frozen):
-    """One score over the seeds of a run, as fractions: the values, their mean and deviation.
+    """One score over the seeds of a run: the values, their mean and deviation.
 
-    Those of `LOWER_IS_BETTER` are no fractions, and may lie above 1. `std` is the unbiased standard
-    deviation (division by n − 1), `None` for a single seed.
+    Shares are fractions, errors (`graphdam.report.metrics`) have a unit of their own.
+
+    `std` is the unbiased standard deviation (division by n − 1), `None` for a single seed.
     """
 
     metric: str
     mean: NonNegative
     std: NonNegative | None
     values: list[NonNegative] = Field(min_length=1)
+
+    @property
+    def goodness(self) -> float:
+        """The mean as models are ranked by it: the higher, the better."""
+        return goodness(self.metric, self.mean)
 
     @classmethod
     def of(cls, metric: str, values: Sequence[float]) -> Scores:
@@ -52,8 +56,8 @@ class Scores(Frozen):
         return cls(metric=metric, mean=statistics.fmean(listed), std=std, values=listed)
 
     @model_validator(mode="after")
-    def _shares_are_at_most_one(self) -> Scores:
-        if self.metric not in LOWER_IS_BETTER and max(self.values) > 1:
+    def _shares_are_fractions(self) -> Scores:
+        if not is_error(self.metric) and max(self.values) > 1:
             raise ValueError(
                 f"values hold {max(self.values)}, but should be less than or equal to 1: "
                 f"'{self.metric}' is a share"

@@ -11,7 +11,10 @@ from graphdam.report.scores import Scores
 from graphdam.report.table import TextTable, Value
 from graphdam.report.width import shown_width
 
-_ORDER = ("explained_variance", "mse", "accuracy", "macro_f1", "auc", "average_precision", "nmi")
+_ORDER = (
+    *("explained_variance", "mse", "accuracy", "macro_f1", "auc", "average_precision", "nmi"),
+    *("rmse", "mae"),
+)
 
 
 def sweep(records: Sequence[RunRecord]) -> TextTable:

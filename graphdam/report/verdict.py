@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from graphdam.errors import RunFolderError
 from graphdam.report.comparison import difference_text, paired_by_seed
 from graphdam.report.methods import is_graphdam, method_name, require_one_setting
-from graphdam.report.numbers import MISSING, p_value, percent
+from graphdam.report.metrics import is_error, unit
+from graphdam.report.numbers import MISSING, metric_text, p_value, score_text
 from graphdam.report.record import RunRecord
 from graphdam.report.table import TextTable, Value
 from graphdam.report.width import shown_width
@@ -64,19 +65,22 @@ def verdict(records: Sequence[RunRecord]) -> Verdict:
             if _compared_at(rival, own_widths) == width and set(rival.seeds) == set(own.seeds)
         ]
         best, alone = _best(near), _best([rival for rival in near if rival.wide is None])
-        rows.append((f"{width:g}", percent(own.test), *_cells(own, best), *_cells(own, alone)))
+        rows.append((f"{width:g}", score_text(own.test), *_cells(own, best), *_cells(own, alone)))
         data.append((width, own.test.mean, *_values(own, best), *_values(own, alone)))
         if best is None:
             sentences.append(f"At width {width:g} there is no rival yet.")
-        elif own.test.mean >= best.test.mean:
+        elif own.test.goodness >= best.test.goodness:
             above.append(f"{width:g}")
         else:
             sentences.append(_not_on_top(own, best))
     if above:
         sentences.insert(0, f"graphdam is on or above every recorded rival at {_listed(above)}.")
     sentences += _left_out(ours, rivals)
-    columns = ("width", "graphdam (%)", "best rival", "its score (%)", "graphdam − rival (points)")
-    further = ("best rival without a teacher", "its score (%)", "graphdam − rival (points)")
+    metric = records[0].test.metric
+    score = f"its score{unit(metric)}"
+    difference = f"graphdam − rival{'' if is_error(metric) else ' (points)'}"
+    columns = ("width", f"graphdam{unit(metric)}", "best rival", score, difference)
+    further = ("best rival without a teacher", score, difference)
     names = ("rival", "rival_mean", "difference", "p_value")
     return Verdict(
         table=TextTable(
@@ -96,7 +100,7 @@ def _compared_at(rival: RunRecord, widths: Sequence[float]) -> float | None:
 
 
 def _best(rivals: Sequence[RunRecord]) -> RunRecord | None:
-    return max(rivals, key=lambda rival: rival.test.mean, default=None)
+    return max(rivals, key=lambda rival: rival.test.goodness, default=None)
 
 
 def _cells(own: RunRecord, rival: RunRecord | None) -> tuple[str, str, str]:
@@ -105,7 +109,11 @@ def _cells(own: RunRecord, rival: RunRecord | None) -> tuple[str, str, str]:
     name, width = method_name(rival), shown_width(rival)
     if abs(width - shown_width(own)) > _TOLERANCE:
         name = f"{name}, width {width:.3g}"
-    return name, percent(rival.test), difference_text(paired_by_seed(own, rival))
+    return (
+        name,
+        score_text(rival.test),
+        difference_text(paired_by_seed(own, rival), own.test.metric),
+    )
 
 
 def _values(own: RunRecord, rival: RunRecord | None) -> tuple[Value, ...]:
@@ -118,9 +126,12 @@ def _values(own: RunRecord, rival: RunRecord | None) -> tuple[Value, ...]:
 def _not_on_top(own: RunRecord, rival: RunRecord) -> str:
     paired = paired_by_seed(rival, own)
     sure = "" if paired.p is None else f" ({p_value(paired.p)})"
+    metric = own.test.metric
+    lead = f"scores {100 * paired.mean:.2f} points more"
+    if is_error(metric):
+        lead = f"has {-paired.mean:.4f} less {metric_text(metric)}"
     return (
-        f"At width {shown_width(own):g} graphdam is not on top: {method_name(rival)} scores "
-        f"{100 * paired.mean:.2f} points more{sure}."
+        f"At width {shown_width(own):g} graphdam is not on top: {method_name(rival)} {lead}{sure}."
     )
 
 

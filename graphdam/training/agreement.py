@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
-from graphdam.data import IMAGE_SETS, POINT_SETS, is_image_set, is_point_set
+from graphdam.data import IMAGE_SETS, POINT_SETS, RATING_SETS, kind_of
+from graphdam.data.registry import DataKind
 from graphdam.training.autoencoder_recipes import AUTOENCODER, RECONSTRUCTION
-from graphdam.training.image_recipes import GRAPHS_ONLY, IMAGE_MODELS, IMAGES_ONLY, OF_ONE_MODEL
+from graphdam.training.image_recipes import IMAGE_MODELS, OF_ONE_MODEL
+from graphdam.training.kinds import A_SET, ONLY_FOR, unused
+from graphdam.training.rating_recipes import RATING_MODELS
 from graphdam.training.setting_fields import SettingFields
+
+MODELS_BY_KIND: dict[DataKind, Collection[str]] = {
+    "graphs": ("gcn", "graphsage", "gat"),
+    "images": (*IMAGE_MODELS, AUTOENCODER),
+    "points": (AUTOENCODER,),
+    "ratings": RATING_MODELS,
+}
+
+_SETS: dict[DataKind, Collection[str]] = {"images": IMAGE_SETS, "ratings": RATING_SETS}
 
 
 def require_agreement(settings: SettingFields) -> None:
@@ -18,14 +31,19 @@ def require_agreement(settings: SettingFields) -> None:
     """
     _require_one_kind(settings)
     _require_embedding(settings)
-    if not settings.reads_images:
+    if settings.kind == "graphs":
         _require_batches(settings)
     _require_gates(settings)
-    if settings.gate is not None and settings.reads_images:
-        _require_open_layers(settings)
-    elif settings.gate is not None:
+    if settings.gate is None:
+        return
+    if settings.kind == "graphs":
         _require_widths(settings)
         _require_target(settings)
+        _require_spread(settings)
+    else:
+        _require_open_layers(settings)
+    if settings.kind == "ratings":
+        _require_widths(settings)
         _require_spread(settings)
 
 
@@ -35,42 +53,44 @@ def numbers(values: tuple[int, ...]) -> str:
 
 
 def _require_one_kind(settings: SettingFields) -> None:
-    """Data, model, objective and all else are about graphs, or all about images or points."""
-    dataset, model, objective = settings.dataset, settings.model, settings.objective
-    is_points = is_point_set(dataset)
-    is_images, rebuilds = is_image_set(dataset) or is_points, model == AUTOENCODER
-    if rebuilds or is_points or objective == RECONSTRUCTION:
+    """Data, model, objective and all else are about one kind of data."""
+    dataset, model, kind = settings.dataset, settings.model, kind_of(settings.dataset)
+    if model == AUTOENCODER or kind == "points" or settings.reconstructs:
         _require_autoencoder(settings)
-    reads_images = model in IMAGE_MODELS or rebuilds
-    if reads_images and not is_images:
+    of_model = _kind_read_by(model)
+    fits = model in MODELS_BY_KIND[kind]
+    if not fits and kind == "graphs":
         raise ValueError(
-            f"model='{model}' reads images, and dataset='{dataset}' is no set of images: take one "
-            f"of {', '.join(IMAGE_SETS)}, or a model of graphs (gcn, graphsage, gat)"
+            f"model='{model}' reads {of_model}, and dataset='{dataset}' is no set of {of_model}: "
+            f"take one of {', '.join(_SETS[of_model])}, or a model of graphs "
+            f"({', '.join(MODELS_BY_KIND[kind])})"
         )
-    if is_images and not reads_images:
+    if not fits:
         raise ValueError(
-            f"model='{model}' reads graphs, and dataset='{dataset}' is a set of images: take one "
-            f"of {', '.join((*IMAGE_MODELS, AUTOENCODER))}, or a graph"
+            f"model='{model}' reads {of_model}, and dataset='{dataset}' is {A_SET[kind]}: take "
+            f"{_one_of(MODELS_BY_KIND[kind])}, or {A_SET[of_model]}"
         )
-    if is_images != settings.reads_images:
+    if settings.kind != kind:
         raise ValueError(
-            f"objective='{objective}' is not for {'images' if is_images else 'graphs'}, and "
-            f"dataset='{dataset}' is {'a set of them' if is_images else 'one'}: leave it out"
+            f"objective='{settings.objective}' is not for {kind}, and dataset='{dataset}' is "
+            f"{'one' if kind == 'graphs' else 'a set of them'}: leave it out"
         )
-    for name, unused in (GRAPHS_ONLY if is_images else IMAGES_ONLY).items():
-        if getattr(settings, name) != unused and not (name == "act" and rebuilds):
+    for name, unused_value in unused(kind).items():
+        # an autoencoder has activations to choose
+        meant = name == "act" and settings.reconstructs
+        if getattr(settings, name) != unused_value and not meant:
             raise ValueError(
                 f"{name}={_told(getattr(settings, name))} is for "
-                f"{'graphs' if is_images else 'images'}, and dataset='{dataset}' is "
-                f"{_kind_of(dataset)}: leave it out"
+                f"{' and '.join(ONLY_FOR[name][0])}, and dataset='{dataset}' is {A_SET[kind]}: "
+                f"leave it out"
             )
-    for name, whose in OF_ONE_MODEL.items() if is_images else ():
+    for name, whose in OF_ONE_MODEL.items() if kind in ("images", "points") else ():
         given = getattr(settings, name)
-        if model != whose and given != IMAGES_ONLY.get(name, 0.0):
+        if model != whose and given != unused("graphs").get(name, 0.0):
             raise ValueError(f"{name}={_told(given)} is for {whose}, not for {model}: leave it out")
-    if not is_images and settings.min_width == 0:
+    if kind in ("graphs", "ratings") and settings.min_width == 0:
         raise ValueError(
-            "min_width=0 is for branches beside a residual path, which models of graphs have not: "
+            f"min_width=0 is for branches beside a residual path, which models of {kind} have not: "
             "the smallest is 1"
         )
 
@@ -78,10 +98,11 @@ def _require_one_kind(settings: SettingFields) -> None:
 def _require_autoencoder(settings: SettingFields) -> None:
     """An autoencoder rebuilds images or points, and nothing else does."""
     dataset, model, objective = settings.dataset, settings.model, settings.objective
-    if not (is_image_set(dataset) or is_point_set(dataset)):
+    kind = kind_of(dataset)
+    if kind not in ("images", "points"):
         raise ValueError(
-            f"an autoencoder reads images or points, and dataset='{dataset}' is "
-            f"{_kind_of(dataset)}: take one of {', '.join((*IMAGE_SETS, *POINT_SETS))}"
+            f"an autoencoder reads images or points, and dataset='{dataset}' is {A_SET[kind]}: "
+            f"take one of {', '.join((*IMAGE_SETS, *POINT_SETS))}"
         )
     if model != AUTOENCODER or objective != RECONSTRUCTION:
         raise ValueError(
@@ -101,10 +122,12 @@ def _require_autoencoder(settings: SettingFields) -> None:
         )
 
 
-def _kind_of(dataset: str) -> str:
-    if is_point_set(dataset):
-        return "a set of points"
-    return "a set of images" if is_image_set(dataset) else "a graph"
+def _kind_read_by(model: str) -> DataKind:
+    return next(kind for kind, models in MODELS_BY_KIND.items() if model in models)
+
+
+def _one_of(names: Collection[str]) -> str:
+    return f"one of {', '.join(names)}" if len(names) > 1 else ", ".join(names)
 
 
 def _told(value: Any) -> str:
@@ -187,7 +210,7 @@ def _require_gates(settings: SettingFields) -> None:
 
 
 def _require_open_layers(settings: SettingFields) -> None:
-    """A target leaves every layer of a model of images something to read."""
+    """A target leaves every layer of a model of images or ratings something to read."""
     if settings.target_width is not None and min(settings.target_width) < 1:
         raise ValueError(
             f"target_width={numbers(settings.target_width)} leaves a layer without channels: the "
@@ -210,12 +233,13 @@ def _require_widths(settings: SettingFields) -> None:
 
 
 def _require_spread(settings: SettingFields) -> None:
-    """The brake on a graph's widths has something to measure by."""
+    """The brake on the widths has something to measure by."""
     presses = settings.learns_width and settings.penalty_weight > 0
     needs_spread = settings.teacher and presses and not settings.learns_embedding
-    if needs_spread and settings.dropout + settings.feature_dropout == 0:
+    other = "adjacency_dropout" if settings.kind == "ratings" else "feature_dropout"
+    if needs_spread and settings.dropout + getattr(settings, other) == 0:
         raise ValueError(
-            "dropout=0 and feature_dropout=0 leave the teacher without a spread to measure the "
+            f"dropout=0 and {other}=0 leave the teacher without a spread to measure the "
             "gated model's distance by, so the width would never shrink: set one of them, or a "
             "target_width"
         )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from graphdam.errors import SettingsError
-from graphdam.training.image_recipes import GRAPHS_ONLY
+from graphdam.training.kinds import OBJECTIVES_BY_KIND, unused
 
-RECONSTRUCTION = "reconstruction"
+RECONSTRUCTION = OBJECTIVES_BY_KIND["points"]
 
 AUTOENCODER = "autoencoder"
 
@@ -83,6 +83,9 @@ _RECIPES: dict[str, dict[str, Any]] = {
     "l0": {"teacher": False, "gate": "l0", "gate_begin": 0.0, "gate_end": 1.0},
 }
 
+AUTOENCODER_RECIPES = tuple(_RECIPES)
+"""The recipes that are about autoencoders too."""
+
 _PAPER_ON_POINTS: dict[str, dict[str, Any]] = {
     "linear-points": {"penalty_weight": 0.01},
     "affine-points": {"penalty_weight": 0.01},
@@ -116,7 +119,7 @@ def autoencoder_defaults(recipe: str, dataset: str) -> dict[str, Any]:
         )
     name = dataset.strip().lower()
     own = _IMAGES.get(name) or _POINTS.get(name) or _OTHER_IMAGES
-    values = {**GRAPHS_ONLY, **_SHARED, **own, **_RECIPES[recipe]}
+    values = {**unused("images"), **_SHARED, **own, **_RECIPES[recipe]}
     if recipe in ("paper", "l1", "l0"):
         values["gate_lr"] = values["lr"]
     if recipe == "paper":

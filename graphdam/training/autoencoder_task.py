@@ -33,7 +33,7 @@ class AutoencoderTask(Task[ImageModel, PreparedRows]):
     settings: Settings
     rows: Images | Points
 
-    images_a_call: ClassVar[int | None] = TIMED
+    items_a_call: ClassVar[dict[str, int]] = {"images": TIMED}
 
     @property
     def data(self) -> Images | Points:

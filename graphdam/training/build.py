@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from graphdam.baselines import minge_width
 from graphdam.data import Graph
 from graphdam.errors import SettingsError
 from graphdam.evaluation.link_split import split_links
-from graphdam.gates import offset_of_width
+from graphdam.gates import Gate, make_gate, offset_of_width
 from graphdam.nn import GAT, GCN, Encoder, GraphSAGE
 from graphdam.objectives import (
     Bootstrap,
@@ -66,6 +67,22 @@ def build_gated(settings: Settings, graph: Graph) -> Encoder:
         gate=settings.gate,
         gate_kwargs=arguments,
     )
+
+
+def gate_maker(settings: Settings) -> Callable[[int], Gate]:
+    """What makes the gates of models that are no encoders of graphs, each of so many channels."""
+    min_width = 1 if settings.target_width is not None else settings.min_width
+
+    def gate(num_channels: int) -> Gate:
+        arguments: dict[str, Any] = {"min_width": max(1, min(min_width, num_channels))}
+        if settings.gate == "dam":
+            initial = settings.initial_offset
+            if initial is None:
+                initial = offset_of_width(num_channels, num_channels, SPAN)
+            arguments |= {"initial_offset": initial, "span": SPAN}
+        return make_gate(str(settings.gate), num_channels, arguments)
+
+    return gate
 
 
 def build_objective(settings: Settings, graph: Graph, encoder: Encoder, *, seed: int) -> Objective:

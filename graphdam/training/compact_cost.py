@@ -8,10 +8,10 @@ import torch
 
 from graphdam.compaction import ChannelGroup, GatedModel
 from graphdam.evaluation.cost import num_parameters
-from graphdam.nn import Encoder, ImageModel
+from graphdam.nn import IGMC, Encoder, ImageModel
 from graphdam.nn.image_cost import PlannedCost
 from graphdam.nn.surgery import compact
-from graphdam.objectives import Prepared, PreparedGraph
+from graphdam.objectives import Prepared, PreparedGraph, PreparedRatings
 from graphdam.training.budget import Cost
 from graphdam.training.model import Model
 
@@ -21,11 +21,15 @@ def cost_of_widths(model: Model, prepared: Prepared) -> Cost:
 
     Args:
         model: gated.
-        prepared: the graph that an inference reads; of images one alone is counted.
+        prepared: the graph that an inference reads; of images one alone is counted, of ratings
+            the mean over the test pairs.
     """
     if isinstance(model, ImageModel):
         assert isinstance(model.net, GatedModel)
         return PlannedCost(model.net, model.shape)
+    if isinstance(model, IGMC):
+        assert isinstance(prepared, PreparedRatings)
+        return _RatingCost(model, prepared)
     assert isinstance(prepared, PreparedGraph)
     return _EncoderCost(model, prepared)
 
@@ -44,6 +48,22 @@ class _EncoderCost:
         return {
             "parameters": num_parameters(small),
             "multiply_adds": small.multiply_adds(self.prepared.x, self.prepared.adjacency),
+        }
+
+
+class _RatingCost:
+    """Likewise, for the mean test pair."""
+
+    def __init__(self, model: IGMC, prepared: PreparedRatings) -> None:
+        self.model = model
+        self.work = prepared.workload
+        self.groups = model.channel_groups()
+
+    def __call__(self, *widths: int) -> dict[str, int]:
+        small = self.model.compact(_prefixes(self.groups, widths))
+        return {
+            "parameters": num_parameters(small),
+            "multiply_adds": round(small.multiply_adds(self.work) / self.work.pairs),
         }
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import torch
 from threadpoolctl import threadpool_limits
 
-from graphdam.data import Graph, Images, Points
+from graphdam.data import AnyData, Graph
 from graphdam.errors import SettingsError
 from graphdam.training.settings import Settings
 
@@ -41,7 +41,7 @@ def choose_device(name: str) -> torch.device:
 
 
 @contextmanager
-def threads_for(settings: Settings, data: Graph | Images | Points) -> Iterator[int]:
+def threads_for(settings: Settings, data: AnyData) -> Iterator[int]:
     """Compute with the threads that suit the data's size, and put the old number back.
 
     On small graphs the threads of one product wait for each other longer than they work. What

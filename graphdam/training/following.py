@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from graphdam.data import Graph, Images, Points
+from graphdam.data import AnyData
 from graphdam.errors import SettingsError
 from graphdam.report import RunRecord
 from graphdam.training.compute import threads_for
@@ -14,9 +14,7 @@ from graphdam.training.team import Team
 from graphdam.training.trainer import Trainer, seeded
 
 
-def follow(
-    settings: Settings, data: Graph | Images | Points, device: torch.device, team: Team
-) -> RunRecord:
+def follow(settings: Settings, data: AnyData, device: torch.device, team: Team) -> RunRecord:
     """Train every seed that the leader trains, and return the record that it makes."""
     require_shareable(settings, data, device, team)
     with threads_for(settings, data), seeded(0, device):
@@ -33,9 +31,7 @@ def follow(
     return RunRecord.model_validate_json(team.shared(b""))
 
 
-def require_shareable(
-    settings: Settings, data: Graph | Images | Points, device: torch.device, team: Team
-) -> None:
+def require_shareable(settings: Settings, data: AnyData, device: torch.device, team: Team) -> None:
     """Refuse several processes where they have nothing to share.
 
     Raises:

@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from graphdam.errors import SettingsError
+from graphdam.training.kinds import OBJECTIVES_BY_KIND, unused
 from graphdam.training.recipes import FRANK_WOLFE
-
-IMAGE_OBJECTIVE = "image-classification"
 
 IMAGE_RECIPES = ("default", "paper", "l1", "l0", "wide", "irrelevance", "frank-wolfe", "aswl")
 """The recipes that are about images too."""
 
 _SHARED: dict[str, Any] = {
-    "objective": IMAGE_OBJECTIVE,
+    "objective": OBJECTIVES_BY_KIND["images"],
     "dropout": 0.0,
     "feature_dropout": 0.0,
     "batch_size": 128,
@@ -85,38 +84,6 @@ _RECIPES: dict[str, dict[str, Any]] = {
 _PLAIN_SGD: dict[str, Any] = {"gate_optimiser": "sgd", "gate_lr": 0.05}
 """The paper's experiments with images move the offsets as they move the weights."""
 
-GRAPHS_ONLY: dict[str, Any] = {
-    "split": None,
-    "gate_output": False,
-    "nested": False,
-    "width_rule": None,
-    "embedding_channels": None,
-    "num_layers": 2,
-    "norm": None,
-    "jk": None,
-    "heads": 8,
-    "v2": False,
-    "feature_dropout": 0.0,
-    "least_feature_norm": 0.25,
-    "hidden_channels": 256,
-    "start_width": 256,
-    "act": "elu",
-    "neighbors": None,
-    "memory_budget": None,
-}
-"""What only graphs are read with, and what it is for images, where it means nothing."""
-
-IMAGES_ONLY: dict[str, Any] = {
-    "augment": False,
-    "depth": 20,
-    "mlp_widths": (300, 100),
-    "code_channels": 50,
-    "encoder_widths": (128, 64, 32),
-    "decoder_widths": None,
-    "decoder": "layers",
-}
-"""The same the other way round."""
-
 OF_ONE_MODEL = {
     "depth": "preresnet",
     "mlp_widths": "mlp",
@@ -152,7 +119,7 @@ def image_defaults(recipe: str, dataset: str, model: str | None) -> dict[str, An
     own = _SETS.get(name, {})
     chosen = own.get("model") if model is None else model
     of_model = IMAGE_MODELS.get(str(chosen), {})
-    values = {**GRAPHS_ONLY, **_SHARED, **of_model, **own, **_RECIPES[recipe], "model": chosen}
+    values = {**unused("images"), **_SHARED, **of_model, **own, **_RECIPES[recipe], "model": chosen}
     if (name, chosen) in _EPOCHS:
         values["epochs"] = _EPOCHS[name, str(chosen)]
     if recipe == "irrelevance":

@@ -8,10 +8,9 @@ from typing import Any, ClassVar
 
 from graphdam.compaction import deviation
 from graphdam.data import Images
-from graphdam.gates import Gate, make_gate, offset_of_width
 from graphdam.nn import ImageModel
 from graphdam.objectives import ImageClassification, PreparedImages
-from graphdam.training.build import SPAN
+from graphdam.training.build import gate_maker
 from graphdam.training.settings import Settings
 from graphdam.training.task import Task
 
@@ -26,7 +25,7 @@ class ImageTask(Task[ImageModel, PreparedImages]):
     settings: Settings
     images: Images
 
-    images_a_call: ClassVar[int | None] = TIMED
+    items_a_call: ClassVar[dict[str, int]] = {"images": TIMED}
 
     @property
     def data(self) -> Images:
@@ -88,14 +87,4 @@ class ImageTask(Task[ImageModel, PreparedImages]):
 def with_gates(wide: ImageModel, settings: Settings) -> ImageModel:
     """A wide model with the gates that the settings name."""
     min_width = 1 if settings.target_width is not None else settings.min_width
-
-    def gate(num_channels: int) -> Gate:
-        arguments: dict[str, Any] = {"min_width": max(1, min(min_width, num_channels))}
-        if settings.gate == "dam":
-            initial = settings.initial_offset
-            if initial is None:
-                initial = offset_of_width(num_channels, num_channels, SPAN)
-            arguments |= {"initial_offset": initial, "span": SPAN}
-        return make_gate(str(settings.gate), num_channels, arguments)
-
-    return wide.gated(gate, min_width=min_width)
+    return wide.gated(gate_maker(settings), min_width=min_width)

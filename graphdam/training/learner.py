@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -90,6 +91,7 @@ class Learner:
         self.optimisers = _optimisers(settings, groups, balls, decoupled=decoupled)
         self.chosen: Chosen | None = None
         self.best: dict[str, Tensor] = {}
+        self.last: deque[dict[str, Tensor]] = deque(maxlen=settings.ensemble)
 
     def begin_epoch(self, epoch: int) -> None:
         """Take the learning rate of this epoch."""
@@ -100,6 +102,8 @@ class Learner:
                 self._weights["lr"] = self.lr * (1 + math.cos(math.pi * share)) / 2
             case "linear":
                 self._weights["lr"] = self.lr * (1 - share)
+            case "step":
+                self._weights["lr"] = self.lr * (0.1 if share >= 0.5 else 1)
 
     def outputs(self, objective: AnyObjective, prepared: Prepared) -> Tensor:
         """In training mode, with gradient: what a step starts from."""
@@ -131,7 +135,7 @@ class Learner:
         self.system.after_step()
 
     def consider(self, epoch: int, val: Evaluation, *, distance: float | None = None) -> None:
-        """Keep this epoch's parameters if it is better than those before.
+        """Keep this epoch's parameters if it is better than those before, or one of an ensemble.
 
         It is if it scores higher, or as high at a lower loss; where a distance from the teacher is
         given, if that is smaller; where weights are pruned as long as the score is high enough, if
@@ -141,11 +145,13 @@ class Learner:
             (distance,) = self.team.agreed(distance)
         score, loss = self.team.agreed(val.score, val.loss)
         now = Chosen(epoch, score, loss, distance, self.system.merit)
-        if self.chosen is None or now.rank > self.chosen.rank:
-            self.chosen = now
-            self.best = {
-                name: value.detach().clone() for name, value in self.encoder.state_dict().items()
-            }
+        is_best = self.chosen is None or now.rank > self.chosen.rank
+        if not is_best and self.settings.ensemble == 1:
+            return
+        state = {name: value.detach().clone() for name, value in self.encoder.state_dict().items()}
+        self.last.append(state)
+        if is_best:
+            self.chosen, self.best = now, state
 
     def settle(self) -> Chosen:
         """Put the best epoch's parameters in place."""
@@ -161,7 +167,13 @@ class Learner:
         for place, optimiser in zip(_PLACES, self.optimisers, strict=False):
             tensors |= optimiser_tensors(f"{name}/{place}", optimiser)
         tensors |= {f"{name}/system/{key}": value for key, value in self.system.tensors().items()}
-        return tensors | {f"{name}/best/{key}": value for key, value in self.best.items()}
+        kept = {"best": self.best}
+        if self.settings.ensemble > 1:
+            kept |= {f"last-{at}": state for at, state in enumerate(self.last)}
+        for place, state in kept.items():
+            # a file holds every tensor once
+            tensors |= {f"{name}/{place}/{key}": value.clone() for key, value in state.items()}
+        return tensors
 
     def restore(self, name: str, checkpoint: Checkpoint) -> None:
         self.ahead = None
@@ -170,6 +182,8 @@ class Learner:
             restore_optimiser(optimiser, checkpoint.part(f"{name}/{place}"))
         self.best = checkpoint.part(f"{name}/best")
         self.system.restore(checkpoint.part(f"{name}/system"), checkpoint.values["systems"][name])
+        places = (f"{name}/last-{at}" for at in range(self.settings.ensemble))
+        self.last.extend(state for place in places if (state := checkpoint.part(place)))
         chosen = checkpoint.values["chosen"][name]
         self.chosen = None if chosen is None else Chosen(**chosen)
 

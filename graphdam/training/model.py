@@ -1,14 +1,14 @@
-"""What a run trains: an encoder of graphs, or a model of images."""
+"""What a run trains: an encoder of graphs, a model of images, or one of ratings."""
 
 from __future__ import annotations
 
 from typing import Any, TypeAlias
 
 from graphdam.gates import gates_of
-from graphdam.nn import Encoder, ImageModel
+from graphdam.nn import IGMC, Encoder, ImageModel
 from graphdam.objectives import Objective
 
-Model: TypeAlias = Encoder | ImageModel
+Model: TypeAlias = Encoder | ImageModel | IGMC
 AnyObjective: TypeAlias = Objective[Any, Any]
 
 

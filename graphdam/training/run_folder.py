@@ -21,6 +21,7 @@ MEMBERS = (
     RECORD_FILE,
     HISTORY_FILE,
     "embedding.npy",
+    "predictions.csv",
     "model/config.json",
     "model/compact.json",
     "model/model.safetensors",

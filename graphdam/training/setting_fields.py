@@ -6,8 +6,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from graphdam.data import is_image_set
+from graphdam.data.registry import DataKind
 from graphdam.training.autoencoder_recipes import RECONSTRUCTION
-from graphdam.training.image_recipes import IMAGE_OBJECTIVE
+from graphdam.training.kinds import OBJECTIVES_BY_KIND
 
 REACH = 6.0
 """How far an offset can move while the width does: its range, 5, and some for the brake."""
@@ -26,7 +28,9 @@ class SettingFields(BaseModel):
     recipe: str = Field("default", description="The named recipe that the other settings vary.")
 
     dataset: str = Field(
-        "digits", description="Name of a graph or a set of images, or path of your own graph."
+        "digits",
+        description="Name of a graph, of a set of images or of ratings; or path of your own graph, "
+        "or of a CSV file of your own ratings.",
     )
     split: str | None = Field(None, description="Kind of split; None for the data set's own.")
     seeds: tuple[int, ...] = Field((0,), description="One training run for each.")
@@ -40,11 +44,11 @@ class SettingFields(BaseModel):
     )
 
     model: Literal[
-        "gcn", "graphsage", "gat", "mlp", "lenet5", "vgg16", "preresnet", "autoencoder"
+        "gcn", "graphsage", "gat", "mlp", "lenet5", "vgg16", "preresnet", "autoencoder", "igmc"
     ] = Field(
         "gcn",
-        description="The encoder of a graph, the model of images (mlp and on), or the autoencoder "
-        "of images or points.",
+        description="The encoder of a graph, the model of images (mlp to preresnet) or of ratings "
+        "(igmc), or the autoencoder of images or points.",
     )
     objective: Literal[
         "node-classification",
@@ -55,10 +59,12 @@ class SettingFields(BaseModel):
         "vgae",
         "image-classification",
         "reconstruction",
+        "rating-prediction",
     ] = Field(
         "node-classification",
         description="What the encoder is trained to do; without labels: dgi, grace, bgrl (probed), "
-        "gae, vgae (links). Sets of images: image-classification; autoencoders: reconstruction.",
+        "gae, vgae (links). Images: image-classification; autoencoders: reconstruction; ratings: "
+        "rating-prediction.",
     )
     depth: int = Field(
         20, ge=3, description="Layers of a PreResNet: 6 n + 2 (20, 56), or 9 n + 2 (164)."
@@ -77,6 +83,33 @@ class SettingFields(BaseModel):
     )
     decoder: Literal["layers", "quadratic"] = Field(
         "layers", description="An autoencoder's decoder; quadratic is one layer with products."
+    )
+    conv_channels: int = Field(
+        32, ge=1, description="Width of each of IGMC's four graph convolutions."
+    )
+    gate_convs: bool = Field(
+        False,
+        description="Learn the widths of IGMC's convolutions too, not of its hidden layer alone.",
+    )
+    neighbours: int | None = Field(
+        200,
+        ge=1,
+        description="The most neighbours of a user and of an item in a pair's subgraph; None for "
+        "all.",
+    )
+    adjacency_dropout: float = Field(
+        0.2, ge=0, lt=1, description="Share of a subgraph's ratings that a step forgets."
+    )
+    adjacent_rating_weight: float = Field(
+        0.001,
+        ge=0,
+        description="How hard the matrices of neighbouring ratings are pressed to be alike.",
+    )
+    ensemble: int = Field(
+        1,
+        ge=1,
+        description="The last so many epochs' models, each as narrow, rate together as IGMC's "
+        "published errors were taken; told beside the error of the one model that is handed back.",
     )
     embedding_channels: int | None = Field(
         None,
@@ -107,14 +140,14 @@ class SettingFields(BaseModel):
     epochs: int = Field(
         300,
         ge=1,
-        description="Full-batch steps of a graph, passes over its nodes in batches, or over a set "
-        "of images.",
+        description="Full-batch steps of a graph, passes over its nodes in batches, or over images "
+        "or ratings.",
     )
     batch_size: int | None = Field(
         None,
         ge=1,
-        description="Images a step, at most, or seed nodes, whose neighbourhoods are sampled; None "
-        "for all of them in one, or for what memory_budget allows.",
+        description="Images or ratings a step, at most, or seed nodes, whose neighbourhoods are "
+        "sampled; None for all of them in one, or for what memory_budget allows.",
     )
     neighbors: tuple[int, ...] | None = Field(
         None,
@@ -132,9 +165,10 @@ class SettingFields(BaseModel):
         "adam", description="What moves the weights; sgd and frank-wolfe have momentum."
     )
     momentum: float = Field(0.9, ge=0, lt=1, description="Of sgd and frank-wolfe.")
-    lr_schedule: Literal["constant", "cosine", "linear"] = Field(
+    lr_schedule: Literal["constant", "cosine", "linear", "step"] = Field(
         "constant",
-        description="Learning rate of the weights over the epochs; cosine and linear end at 0.",
+        description="Learning rate of the weights over the epochs; cosine and linear end at 0, "
+        "step is a tenth in the second half.",
     )
     lr: float = Field(
         0.01,
@@ -303,12 +337,17 @@ class SettingFields(BaseModel):
     @property
     def learns_embedding(self) -> bool:
         """Whether the encoder's output is an embedding, which is gated like a hidden layer."""
-        return self.objective != "node-classification" and not self.reads_images
+        return self.kind == "graphs" and self.objective != "node-classification"
 
     @property
-    def reads_images(self) -> bool:
-        """Whether the run is about images or points, not about a graph."""
-        return self.objective == IMAGE_OBJECTIVE or self.reconstructs
+    def kind(self) -> DataKind:
+        """What the run is about, as its objective says."""
+        if self.reconstructs:
+            return "images" if is_image_set(self.dataset) else "points"
+        for kind, objective in OBJECTIVES_BY_KIND.items():
+            if self.objective == objective:
+                return kind
+        return "graphs"
 
     @property
     def reconstructs(self) -> bool:
@@ -323,8 +362,8 @@ class SettingFields(BaseModel):
     @property
     def disturbs_teacher(self) -> bool:
         """Whether dropout reaches anything in the teacher, so that its outputs have a spread."""
-        if self.reads_images:
-            return self.dropout > 0
+        if self.kind != "graphs":
+            return self.dropout > 0 or (self.kind == "ratings" and self.adjacency_dropout > 0)
         has_hidden = self.num_layers > 1 or self.readout is not None
         reaches = self.dropout > 0 and (has_hidden or self.model == "gat")
         return reaches or self.feature_dropout > 0

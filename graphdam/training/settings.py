@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError, model_validator
 
-from graphdam.data import is_image_set, is_point_set
+from graphdam.data import kind_of
 from graphdam.errors import SettingsError, unknown_choice
 from graphdam.training.agreement import require_agreement
 from graphdam.training.autoencoder_recipes import (
@@ -14,7 +14,9 @@ from graphdam.training.autoencoder_recipes import (
     RECONSTRUCTION,
     autoencoder_defaults,
 )
-from graphdam.training.image_recipes import IMAGE_OBJECTIVE, image_defaults
+from graphdam.training.image_recipes import image_defaults
+from graphdam.training.kinds import OBJECTIVES_BY_KIND
+from graphdam.training.rating_recipes import rating_defaults
 from graphdam.training.recipes import AS_WIDE, OBJECTIVES, RECIPES, defaults_of
 from graphdam.training.system_fields import SystemFields, require_one_system
 
@@ -35,24 +37,26 @@ class Settings(SystemFields):
         if recipe not in RECIPES:
             raise SettingsError(unknown_choice("recipe", recipe, RECIPES))
         objective = given.get("objective", "node-classification")
-        known = (*OBJECTIVES, IMAGE_OBJECTIVE, RECONSTRUCTION)
+        known = (*OBJECTIVES, *OBJECTIVES_BY_KIND.values())
         if objective not in known:
             raise SettingsError(unknown_choice("objective", objective, known))
         unknown = [name for name in given if name not in cls.model_fields]
         if unknown:
             raise SettingsError(unknown_choice("setting", unknown[0], cls.model_fields))
         dataset = str(given.get("dataset", ""))
-        is_points = is_point_set(dataset)
-        is_images = is_image_set(dataset) or is_points
+        kind = kind_of(dataset)
         rebuilds = given.get("model") == AUTOENCODER or objective == RECONSTRUCTION
-        if is_points or (is_images and rebuilds):
-            defaults = autoencoder_defaults(recipe, dataset)
-        elif is_images:
-            defaults = image_defaults(recipe, dataset, given.get("model"))
-        else:
-            defaults = defaults_of(recipe, objective if objective in OBJECTIVES else known[0])
+        match kind:
+            case "images" if not rebuilds:
+                defaults = image_defaults(recipe, dataset, given.get("model"))
+            case "images" | "points":
+                defaults = autoencoder_defaults(recipe, dataset)
+            case "ratings":
+                defaults = rating_defaults(recipe, dataset)
+            case "graphs":
+                defaults = defaults_of(recipe, objective if objective in OBJECTIVES else known[0])
         values = {**defaults, **given, "recipe": recipe}
-        if RECIPES[recipe].as_wide or is_images:
+        if RECIPES[recipe].as_wide or kind != "graphs":
             for own, wide in AS_WIDE.items():
                 followed = values.get(wide, cls.model_fields[wide].default)
                 values[own] = given.get(own, followed)
@@ -73,12 +77,12 @@ class Settings(SystemFields):
         What follows the wide model's settings (`AS_WIDE`) departs where it does not.
         """
         about: dict[str, Any] = {"objective": self.objective}
-        if self.reads_images:
+        if self.kind != "graphs":
             about |= {"dataset": self.dataset, "model": self.model}
         recipe = Settings.of(self.recipe, **about).model_dump(mode="json")
         apart = {"recipe", "dataset", "split", "seeds", "device", "threads", "model", "objective"}
         now = self.model_dump(mode="json")
-        if RECIPES[self.recipe].as_wide or self.reads_images:
+        if RECIPES[self.recipe].as_wide or self.kind != "graphs":
             recipe |= {own: now[wide] for own, wide in AS_WIDE.items()}
         return {name: now[name] for name in now if name not in apart and now[name] != recipe[name]}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from graphdam.baselines import largest_filters, largest_gated_filters
-from graphdam.nn import ImageModel
+from graphdam.nn import Encoder, ImageModel
 from graphdam.nn.surgery import compact
 from graphdam.training.model import Model
 
@@ -19,4 +19,5 @@ def without_smallest_filters(model: Model, removed: float) -> Model:
     """
     if isinstance(model, ImageModel):
         return model.keeping(partial(largest_gated_filters, removed=removed))
+    assert isinstance(model, Encoder)  # settings refuse it for ratings
     return compact(model, largest_filters(model, model.channel_groups(), removed=removed))

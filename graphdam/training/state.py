@@ -84,7 +84,7 @@ class TrainingState:
 
     def run_epoch(self) -> HistoryLine:
         """A step of teacher and student for every batch, and a look at validation."""
-        epoch, whole = self.epoch, self.prepared.is_whole
+        epoch, whole, reported = self.epoch, self.prepared.is_whole, self.objective.reported
         self.control.begin_epoch(epoch)
         for learner in self._learners().values():
             learner.begin_epoch(epoch)
@@ -117,9 +117,9 @@ class TrainingState:
             seed=self.seed,
             epoch=epoch,
             loss=fmean(losses),
-            train=train if whole else fmean(trained),
-            val=val,
-            teacher_val=None if lesson is None else lesson.val,
+            train=reported(train if whole else fmean(trained)),
+            val=reported(val),
+            teacher_val=None if lesson is None or lesson.val is None else reported(lesson.val),
             penalty=penalty_weight,
             widths=self._widths(),
             offsets=[float(gate.offset.detach()) for gate in self.dam_gates],
@@ -334,8 +334,8 @@ class TrainingState:
         return scores[self.objective.metric]
 
     def _error_of(self, score: float) -> float:
-        """The standard error of a share of as many items as a look at validation has."""
-        return max(LEAST_ERROR, math.sqrt(score * (1 - score) / self.num_val))
+        """How far chance moves a score of as many items as a look at validation has."""
+        return max(LEAST_ERROR, self.objective.standard_error(score, self.num_val))
 
     def checkpoint(self) -> Checkpoint:
         """Everything that the rest of the run depends on."""

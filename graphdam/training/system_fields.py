@@ -122,6 +122,14 @@ def require_one_system(settings: SystemFields) -> None:
             f"system='{settings.system}' masks weights, which leaves Frank-Wolfe's balls: take "
             f"optimiser='adam' or 'sgd'"
         )
+    meant = {"system": settings.system is not None, "optimiser": is_frank_wolfe}
+    meant["removed_filters"] = settings.removed_filters > 0
+    for name, is_meant in meant.items():
+        if is_meant and settings.kind == "ratings":
+            raise ValueError(
+                f"{name}={getattr(settings, name)} is for graphs and images, and "
+                f"dataset='{settings.dataset}' is a set of ratings: leave it out"
+            )
     if settings.learns_embedding and (settings.system is not None or is_frank_wolfe):
         raise ValueError(
             f"recipe '{settings.recipe}' is for objectives that classify, and "

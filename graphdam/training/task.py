@@ -1,4 +1,4 @@
-"""What runs on a graph, on images and on points do each in its way; all the rest is the same."""
+"""What graphs, images, points and ratings each do in their way; all the rest is the same."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Generic
 from torch import nn
 from typing_extensions import Self, TypeVar
 
-from graphdam.data import Graph, Images, Points
+from graphdam.data import AnyData
 from graphdam.evaluation.cost import num_parameters
 from graphdam.objectives import Objective, PrefixScore, Prepared
 from graphdam.training.settings import Settings
@@ -23,15 +23,16 @@ class Task(ABC, Generic[M, P]):
 
     Attributes:
         settings: see `Settings`.
-        images_a_call: images that an inference is timed with; None where it reads a whole graph.
+        items_a_call: what an inference is timed with: how many images, or pairs; empty where it
+            reads a whole graph.
     """
 
     settings: Settings
-    images_a_call: ClassVar[int | None] = None
+    items_a_call: ClassVar[dict[str, int]] = {}
 
     @property
     @abstractmethod
-    def data(self) -> Graph | Images | Points:
+    def data(self) -> AnyData:
         """What is trained on."""
 
     @property
@@ -88,7 +89,7 @@ class Task(ABC, Generic[M, P]):
 
     @abstractmethod
     def multiply_adds(self, model: M, prepared: P) -> int:
-        """What one inference costs: of a graph, or of one image."""
+        """What one inference costs: of a graph, of one image, or of one rating."""
 
     def cost(self, model: M, prepared: P) -> dict[str, int]:
         """The size and the cost of a model without gates, as records name them."""

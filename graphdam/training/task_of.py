@@ -5,20 +5,24 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from graphdam.data import Graph, Images, Points
-from graphdam.nn import Encoder, ImageModel
+from graphdam.data import AnyData, Graph, Images, Ratings
+from graphdam.data.registry import DataKind
+from graphdam.nn import IGMC, Encoder, ImageModel
 from graphdam.training.autoencoder_task import AutoencoderTask
 from graphdam.training.graph_task import GraphTask
 from graphdam.training.image_task import ImageTask
 from graphdam.training.model import Model
+from graphdam.training.rating_task import RatingTask
 from graphdam.training.settings import Settings
 from graphdam.training.task import Task
 
 
-def task_of(settings: Settings, data: Graph | Images | Points) -> Task[Any, Any]:
+def task_of(settings: Settings, data: AnyData) -> Task[Any, Any]:
     """What a run under these settings does with this data."""
     if isinstance(data, Graph):
         return GraphTask(settings, data)
+    if isinstance(data, Ratings):
+        return RatingTask(settings, data)
     if settings.reconstructs:
         return AutoencoderTask(settings, data)
     assert isinstance(data, Images)
@@ -31,6 +35,9 @@ def load_model(settings: Settings, folder: Path) -> Model:
     Raises:
         ModelFileError: nothing there, corrupted, or another model or version.
     """
-    if settings.reads_images:
-        return ImageModel.from_pretrained(folder)
-    return Encoder.from_pretrained(folder)
+    classes: dict[DataKind, type[Model]] = {
+        "images": ImageModel,
+        "points": ImageModel,
+        "ratings": IGMC,
+    }
+    return classes.get(settings.kind, Encoder).from_pretrained(folder)

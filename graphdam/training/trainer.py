@@ -5,15 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Generic
 
 import torch
+from torch import Tensor
 from typing_extensions import TypeVar
 
-from graphdam.data import Graph, Images, Points
+from graphdam.data import AnyData
 from graphdam.gates import gates_of
 from graphdam.nn import Encoder
 from graphdam.report import HistoryLine
@@ -42,6 +43,7 @@ class Fit(Generic[M]):
         teacher_chosen: the teacher's own.
         seconds: training time, looks at validation included, over all interruptions.
         notes: what a reader of the result should know.
+        ensemble: the encoder's parameters at the last epochs, where the settings ask for several.
     """
 
     encoder: M
@@ -50,10 +52,11 @@ class Fit(Generic[M]):
     teacher_chosen: Chosen | None
     seconds: float
     notes: list[str]
+    ensemble: list[dict[str, Tensor]] = field(default_factory=list)
 
 
 class Trainer:
-    """Trains encoders of graphs, or models of images, under one set of settings.
+    """Trains encoders of graphs, models of images or of ratings, under one set of settings.
 
     Args:
         settings: see `Settings`.
@@ -82,7 +85,7 @@ class Trainer:
     def fit(
         self,
         encoder: M,
-        data: Graph | Images | Points,
+        data: AnyData,
         objective: AnyObjective | None = None,
         *,
         teacher: M | None = None,
@@ -97,7 +100,7 @@ class Trainer:
 
         Args:
             encoder: gated or not.
-            data: the graph, the images or the points, on the encoder's device.
+            data: the graph, the images, the points or the ratings, on the encoder's device.
             objective: that of the settings if None.
             teacher: a wide model; if None, the settings decide whether one is made.
             seed: of dropout, and of the teacher's weights where it is made here.
@@ -127,7 +130,13 @@ class Trainer:
                 task.hand_back(each)
         notes = state.control.notes() + state.student.system.notes()
         fit = Fit(encoder, teacher, chosen, teacher_chosen, state.seconds, notes)
-        return self._fall_back(fit) if falls_short else fit
+        fit = self._fall_back(fit) if falls_short else fit
+        if settings.ensemble > 1:
+            is_student = fit.encoder is encoder or state.teacher is None
+            learner = state.student if is_student else state.teacher
+            assert learner is not None
+            fit = replace(fit, ensemble=list(learner.last))
+        return fit
 
     def _fall_back(self, fit: Fit[M]) -> Fit[M]:
         """The teacher in place of a student that lies clearly below it, where that is allowed."""

@@ -165,11 +165,12 @@ def _targets(settings: Settings, encoder: Model, begin: int, end: int) -> list[W
     if len(wanted) == 1 or len(set(wanted)) == 1:
         wanted = wanted[:1] * len(gates)
     if len(wanted) != len(gates):
-        about = "" if settings.reads_images else " (jk='max' and 'lstm' share one among all layers)"
+        is_graph = settings.kind == "graphs"
+        about = " (jk='max' and 'lstm' share one among all layers)" if is_graph else ""
+        count = f"{len(gates)} gate{'s' if len(gates) > 1 else ''}"
         raise SettingsError(
             f"target_width={','.join(map(str, wanted))} names {len(wanted)} widths, but the "
-            f"{settings.model if settings.reads_images else 'encoder'} has {len(gates)} "
-            f"gates{about}."
+            f"{'encoder' if is_graph else settings.model} has {count}{about}."
         )
     for width, gate, times in zip(wanted, gates, repeats, strict=True):
         if width % times:

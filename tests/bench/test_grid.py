@@ -72,7 +72,7 @@ def test_an_unknown_bench_names_the_known_ones() -> None:
     assert str(error.value) == (
         "Unknown bench 'planetiod': did you mean 'planetoid'? Known: dimensionality-reduction, "
         "embeddings, graphs, links, mnist-autoencoder, paper-graphs, planetoid, pruning, "
-        "systems."
+        "recommender, systems."
     )
 
 

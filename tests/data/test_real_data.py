@@ -6,14 +6,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 import torch
 from torch_geometric.utils import is_undirected
 
 from graphdam.data.csr import CSRMatrix
+from graphdam.data.graph import SplitName
 from graphdam.data.images import load_images
 from graphdam.data.load import load_graph
+from graphdam.data.ratings import load_ratings
 
 pytestmark = pytest.mark.real_data
+
+PARTS: tuple[SplitName, ...] = ("train", "val", "test")
 
 STATISTICS = [
     ("cora", 2708, 10556, 1433, 7, (140, 500, 1000)),
@@ -113,3 +118,38 @@ def test_the_subset_of_cifar_is_balanced(real_root: Path) -> None:
     )
     assert torch.bincount(images.y[images.test]).tolist() == [200] * 10
     assert images.shape == (3, 32, 32)
+
+
+@pytest.mark.parametrize(
+    ("name", "parts", "seen"),
+    [
+        ("flixster", (22_378, 1_178, 2_617), (2_307, 2_945)),
+        ("douban", (117_042, 6_160, 13_689), (2_999, 3_000)),
+    ],
+)
+def test_ratings_have_their_published_parts(
+    real_root: Path, name: str, parts: tuple[int, int, int], seen: tuple[int, int]
+) -> None:
+    ratings = load_ratings(name, data_root=real_root)
+    assert (ratings.shape, tuple(len(ratings.indices(part)) for part in PARTS)) == (
+        (3000, 3000),
+        parts,
+    )
+    pool = torch.cat([ratings.train, ratings.val])
+    assert (len(set(ratings.users[pool].tolist())), len(set(ratings.items[pool].tolist()))) == seen
+    steps = ratings.levels.diff()
+    assert bool((steps == steps[0]).all())
+
+
+def test_subgraphs_of_flixster_hold_what_three_products_count(real_root: Path) -> None:
+    ratings = load_ratings("flixster", data_root=real_root)
+    index = ratings.train
+    users, items = ratings.users[index].numpy(), ratings.items[index].numpy()
+    rated = sp.csr_matrix((np.ones(len(users)), (users, items)), shape=ratings.shape)
+    found = ratings.known().enclose(users[:2000], items[:2000])
+    # of a known pair, the ratings of its users of its items, itself left out
+    inside = np.asarray((rated @ rated.T @ rated)[users[:2000], items[:2000]]).ravel()
+    assert found.row.numel() == 2 * int((inside - 1).sum())
+    of_user, of_item = (np.asarray(rated.sum(axis)).ravel() for axis in (1, 0))
+    assert found.num_nodes[2] == int((of_item[items[:2000]] - 1).sum())
+    assert found.num_nodes[3] == int((of_user[users[:2000]] - 1).sum())

@@ -12,7 +12,7 @@ import torch
 from sklearn.metrics import accuracy_score
 
 from graphdam import pipeline
-from graphdam.data import Graph, Images, Points, load_graph
+from graphdam.data import AnyData, load_graph
 from graphdam.errors import GraphDamError, InexactError, RunFolderError, SettingsError
 from graphdam.nn import GCN, Encoder
 from graphdam.pipeline import Observer, SeedResult, run
@@ -184,7 +184,7 @@ def test_the_selection_names_an_epoch_that_exists(quick: MakeSettings, tmp_path:
 def test_observers_hear_of_everything_in_order(quick: MakeSettings, tmp_path: Path) -> None:
     heard: list[object] = []
 
-    def on_data(data: Graph | Images | Points, device: torch.device, threads: int) -> None:
+    def on_data(data: AnyData, device: torch.device, threads: int) -> None:
         heard.append((data.name, str(device), threads))
 
     def on_epoch(line: HistoryLine) -> None:

@@ -26,7 +26,7 @@ from graphdam.report import (
     to_markdown,
     to_rich,
 )
-from graphdam.report.numbers import factor, human, percent, widths_text
+from graphdam.report.numbers import factor, human, score_text, widths_text
 from graphdam.report.table import markdown
 
 EXAMPLE = read_record(Path(__file__).parent / "example.json")
@@ -275,7 +275,7 @@ def test_counts(count: float, text: str) -> None:
 
 
 def test_rounding_of_scores() -> None:
-    assert percent(Scores.of("accuracy", [0.81349])) == "81.3"
+    assert score_text(Scores.of("accuracy", [0.81349])) == "81.3"
     assert widths_text([[256]]) == "256"
     assert widths_text([[]]) == "–"
 

@@ -132,7 +132,7 @@ def test_an_unknown_setting_suggests_the_near_one_and_lists_all() -> None:
         (
             {"model": "gcnn"},
             "Setting model='gcnn': input should be 'gcn', 'graphsage', 'gat', 'mlp', 'lenet5', "
-            "'vgg16', 'preresnet' or 'autoencoder'.",
+            "'vgg16', 'preresnet', 'autoencoder' or 'igmc'.",
         ),
         ({"epochs": 0}, "Setting epochs=0: input should be greater than or equal to 1."),
         ({"lr": -0.1}, "Setting lr=-0.1: input should be greater than or equal to 0."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from graphdam.report.figures.canvas import (
     save_figure,
 )
 from graphdam.report.history import HistoryLine
+from graphdam.report.metrics import is_error, shown, unit
 from graphdam.report.numbers import metric_text
 
 if TYPE_CHECKING:
@@ -93,30 +95,37 @@ def _draw_loss(axes: Axes, seeds: Sequence[Sequence[HistoryLine]]) -> None:
 def _draw_validation(
     axes: Axes, seeds: Sequence[Sequence[HistoryLine]], *, epoch: int | None, metric: str
 ) -> None:
-    axes.set_title(f"validation {metric_text(metric)} (%)")
+    axes.set_title(f"validation {metric_text(metric)}{unit(metric)}")
     taught = all(line.teacher_val is not None for lines in seeds for line in lines)
     if taught:
         _draw_seeds(
-            axes, seeds, lambda line: 100 * (line.teacher_val or 0.0), colour=GREY, label="teacher"
+            axes,
+            seeds,
+            lambda line: shown(metric, line.teacher_val or 0.0),
+            colour=GREY,
+            label="teacher",
         )
     _draw_seeds(
         axes,
         seeds,
-        lambda line: 100 * line.val,
+        lambda line: shown(metric, line.val),
         colour=BLUE,
         label="student" if taught else "model",
     )
     # the first epochs start at chance and would flatten everything that matters
-    curves = [[100 * line.val for lines in seeds for line in lines]]
+    curves = [[shown(metric, line.val) for lines in seeds for line in lines]]
     if taught:
-        curves.append([100 * (line.teacher_val or 0.0) for lines in seeds for line in lines])
-    low = min(sorted(curve)[len(curve) // 8] for curve in curves)
-    top = max(map(max, curves))
-    room = max(0.6, 0.12 * (top - low))
-    axes.set_ylim(max(0.0, low - room), min(100.5, top + room))
+        curves.append([shown(metric, line.teacher_val or 0.0) for lines in seeds for line in lines])
+    low, top, most = min(map(min, curves)), max(map(max, curves)), math.inf
+    if is_error(metric):
+        top = max(sorted(curve)[-1 - len(curve) // 8] for curve in curves)
+    else:
+        low, most = min(sorted(curve)[len(curve) // 8] for curve in curves), 100.5
+    room = max(shown(metric, 0.006), 0.12 * (top - low))
+    axes.set_ylim(max(0.0, low - room), min(most, top + room))
     chosen = [line for line in seeds[-1] if line.epoch == epoch]
     if chosen:
-        axes.plot([chosen[0].epoch], [100 * chosen[0].val], "o", color=BLACK, markersize=5)
+        axes.plot([chosen[0].epoch], [shown(metric, chosen[0].val)], "o", color=BLACK, markersize=5)
 
 
 def _draw_widths(axes: Axes, seeds: Sequence[Sequence[HistoryLine]]) -> None:

@@ -22,10 +22,11 @@ from graphdam.report.figures.canvas import (
 )
 from graphdam.report.figures.style import Style, styles_of
 from graphdam.report.methods import display_name, line_name, setting_of, wide_alone
+from graphdam.report.metrics import goodness, is_error, shown
 from graphdam.report.numbers import metric_label, part_of
 from graphdam.report.pareto import pareto_front
 from graphdam.report.record import RunRecord
-from graphdam.report.scores import LOWER_IS_BETTER, Scores
+from graphdam.report.scores import Scores
 from graphdam.report.width import shown_width
 
 if TYPE_CHECKING:
@@ -39,6 +40,9 @@ _COLUMNS = 3
 
 _DEPTH = 9.0
 """What scores so many points less than the wide model is not what a panel reaches down to."""
+
+_HEIGHT = 0.1
+"""What errs by so much more is not what it reaches up to."""
 
 
 @dataclass(frozen=True)
@@ -55,19 +59,15 @@ class Panel:
         return scores
 
     @property
-    def is_error(self) -> bool:
-        return self.score in LOWER_IS_BETTER
-
-    @property
-    def scale(self) -> float:
-        """Shares are drawn in percent, errors as they are."""
-        return 1.0 if self.is_error else 100.0
+    def is_whole(self) -> bool:
+        """An error told beside a share is drawn whole: it may differ by factors."""
+        return is_error(self.score) and self.score != self.records[0].test.metric
 
     def mean(self, record: RunRecord) -> float:
-        return self.scale * self.of(record).mean
+        return shown(self.score, self.of(record).mean)
 
     def std(self, record: RunRecord) -> float:
-        return self.scale * (self.of(record).std or 0.0)
+        return shown(self.score, self.of(record).std or 0.0)
 
 
 def draw_frontier(
@@ -84,8 +84,8 @@ def draw_frontier(
     seeds: as a band where widths were chosen, as a bar where they were learnt. The grey band is the
     wide model trained alone, or, where that is not among the records, the teacher of the run that
     has the widest one. Against multiply-adds the Pareto front is drawn: the records that no other
-    beats both in cost and in score. What lies more than 9 points below the wide model is named at
-    the panel's edge.
+    beats both in cost and in score. What lies more than 9 points below the wide model, or 0.1
+    above it where errors are drawn, is named at the panel's edge.
 
     Args:
         records: of one or more settings.
@@ -119,13 +119,13 @@ def draw_frontier(
                 continue
             panel = panels[at]
             draw_band(axes, panel)
-            if against == "multiply-adds" and not panel.is_error:
+            if against == "multiply-adds":
                 _draw_front(axes, panel)
             draw_methods(axes, panel, styles, cost)
             count(axes, panel.records)
-            if not panel.is_error:
+            if not panel.is_whole:
                 end_below(axes, panel, styles, cost)
-                span_at_least(axes, 2.0)
+                span_at_least(axes, shown(panel.score, 0.02))
             axes.set_title(panel.title)
             if at % columns == 0 or panels[at - 1].score != panel.score:
                 axes.set_ylabel(f"{part_of(panel.score)} {metric_label(panel.score)}".strip())
@@ -224,7 +224,7 @@ def draw_band(axes: Axes, panel: Panel) -> None:
     if band is None:
         return
     name, scores = band
-    mean, std = panel.scale * scores.mean, panel.scale * (scores.std or 0.0)
+    mean, std = (shown(panel.score, value) for value in (scores.mean, scores.std or 0.0))
     axes.axhspan(mean - std, mean + std, color=GREY, alpha=0.2, linewidth=0)
     axes.axhline(mean, color=GREY, linewidth=1.2, linestyle="--", label=name)
 
@@ -246,9 +246,10 @@ def _band(panel: Panel) -> tuple[str, Scores] | None:
 
 
 def _draw_front(axes: Axes, panel: Panel) -> None:
-    """A stair under which no model is worth its cost."""
+    """A stair on whose worse side no model is worth its cost."""
     points = [(multiply_adds_of(record), panel.mean(record)) for record in panel.records]
-    front = [points[at] for at in pareto_front(points)]
+    ranked = [(cost, goodness(panel.score, mean)) for cost, mean in points]
+    front = [points[at] for at in pareto_front(ranked)]
     axes.plot(
         [cost for cost, _ in front] + [2.2 * max(cost for cost, _ in points)],
         [score for _, score in front] + [front[-1][1]],
@@ -263,33 +264,40 @@ def _draw_front(axes: Axes, panel: Panel) -> None:
 def end_below(
     axes: Axes, panel: Panel, styles: Mapping[str, Style], cost: Callable[[RunRecord], float]
 ) -> None:
-    """Ends a panel where only failures would lie, so that the others can be told apart."""
+    """Ends a panel where only failures would lie, so that the others can be told apart.
+
+    Worked out with errors turned around, so that what is below is worse.
+    """
     from matplotlib.patheffects import withStroke
 
+    error = is_error(panel.score)
+    sign, depth = (-1, _HEIGHT) if error else (1, _DEPTH)
+    heights = {id(record): sign * panel.mean(record) for record in panel.records}
     band = _band(panel)
-    means = [panel.mean(record) for record in panel.records]
-    limit = (100 * band[1].mean if band else max(means)) - _DEPTH
-    if min(means) >= limit:
+    best = max(heights.values()) if band is None else sign * shown(panel.score, band[1].mean)
+    limit = best - depth
+    kept = [record for record in panel.records if heights[id(record)] >= limit]
+    if len(kept) == len(panel.records):
         return
-    shown = [record for record in panel.records if panel.mean(record) >= limit]
-    bottom = min(panel.mean(record) - panel.std(record) for record in shown)
-    top = max(panel.mean(record) + panel.std(record) for record in shown)
+    lowest = min(heights[id(record)] for record in kept)
+    bottom = min(heights[id(record)] - panel.std(record) for record in kept)
+    top = max(heights[id(record)] + panel.std(record) for record in kept)
     floor = max(limit, bottom - 0.15 * (top - bottom))
-    lowest = min(panel.mean(record) for record in shown)
     floor = min(floor, lowest - 0.1 * (top - lowest))  # room for words below the marks
-    axes.set_ylim(floor, top + 0.05 * (top - floor))
+    axes.set_ylim(*sorted((sign * floor, sign * (top + 0.05 * (top - floor)))))
     below: dict[float, list[RunRecord]] = {}
-    for record in sorted(panel.records, key=panel.mean):
-        if panel.mean(record) < floor:
+    for record in sorted(panel.records, key=lambda record: heights[id(record)]):
+        if heights[id(record)] < floor:
             below.setdefault(round(math.log2(cost(record)), 1), []).append(record)
     for place, lower in below.items():
         for line, record in enumerate(lower):
             axes.annotate(
-                f"↓ {panel.mean(record):.0f}",
-                (2**place, floor),
-                xytext=(0, 3 + 10 * line),
+                f"↑ {panel.mean(record):.2f}" if error else f"↓ {panel.mean(record):.0f}",
+                (2**place, sign * floor),
+                xytext=(0, sign * (3 + 10 * line)),
                 textcoords="offset points",
                 ha="center",
+                va="top" if error else "baseline",
                 fontsize="small",
                 color=styles[line_name(record)].colour,
                 path_effects=[withStroke(linewidth=2.5, foreground="white")],
