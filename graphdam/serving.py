@@ -192,7 +192,7 @@ def predict_run(
             f"graphdam train --dataset flixster leaves."
         )
     ratings = loaded.graph
-    known = ratings.known(cap=loaded.settings.neighbours, unseen=True)
+    known = ratings.known(cap=loaded.settings.max_nodes_per_hop, unseen=True)
     numbers = ratings.numbers_of(users, items)
     chunks = [
         known.enclose(*(each[at : at + CHUNK] for each in numbers))

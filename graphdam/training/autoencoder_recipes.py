@@ -11,9 +11,6 @@ RECONSTRUCTION = OBJECTIVES_BY_KIND["points"]
 
 AUTOENCODER = "autoencoder"
 
-AUTOENCODER_RECIPES = ("default", "paper", "l1", "l0", "wide")
-"""The recipes that are about autoencoders too."""
-
 _SHARED: dict[str, Any] = {
     "objective": RECONSTRUCTION,
     "model": AUTOENCODER,

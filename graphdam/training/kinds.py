@@ -57,7 +57,7 @@ ONLY_FOR: dict[str, tuple[tuple[DataKind, ...], Any]] = {
     "gate_convs": (_RATINGS, False),
     "adjacency_dropout": (_RATINGS, 0.2),
     "adjacent_rating_weight": (_RATINGS, 0.001),
-    "neighbours": (_RATINGS, 200),
+    "max_nodes_per_hop": (_RATINGS, 200),
     "ensemble": (_RATINGS, 1),
 }
 """Whom a setting is for, and its value for the others, where it means nothing."""

@@ -71,7 +71,7 @@ class RatingTask(Task[IGMC, PreparedRatings]):
         del model, objective
         settings = self.settings
         return PreparedRatings.of(
-            self.ratings, batch_size=settings.batch_size, cap=settings.neighbours
+            self.ratings, batch_size=settings.batch_size, cap=settings.max_nodes_per_hop
         )
 
     def deviation(self, model: IGMC, compact: IGMC, prepared: PreparedRatings) -> float:

@@ -91,7 +91,7 @@ class SettingFields(BaseModel):
         False,
         description="Learn the widths of IGMC's convolutions too, not of its hidden layer alone.",
     )
-    neighbours: int | None = Field(
+    max_nodes_per_hop: int | None = Field(
         200,
         ge=1,
         description="The most neighbours of a user and of an item in a pair's subgraph; None for "

@@ -78,7 +78,7 @@ RUNS: list[tuple[str, dict[str, Any]]] = [
     ("default", {"gate_convs": True}),
     ("default", {"gate_convs": True, "target_width": (2, 3, 4, 5, 6)}),
     ("default", {"max_parameters": 800, "gate_convs": True}),
-    ("default", {"teacher_end": 0.5, "neighbours": 3}),
+    ("default", {"teacher_end": 0.5, "max_nodes_per_hop": 3}),
     ("default", {"ensemble": 2}),
     ("paper", {"epochs": 4}),
     ("l1", {"penalty_weight": 5.0, "gate_lr": 0.2}),
