@@ -20,6 +20,8 @@ FLOORS: list[set[str]] = [
     {"cli"},
     {"bench"},
     {"pipeline", "serving"},
+    {"run_record"},
+    {"seed_run"},
     {"training"},
     {"baselines"},
     {"objectives"},

@@ -9,8 +9,8 @@ from typing import Any
 from graphdam.baselines import WeightMasks, factorised
 from graphdam.errors import SettingsError
 from graphdam.nn import ImageModel
-from graphdam.pipeline import sparsity_of
 from graphdam.report import Reduction, RunRecord, Scores, read_record
+from graphdam.seed_run import sparsity_of
 from graphdam.serving import load_any_run
 from graphdam.training import task_of
 from graphdam.training.model import Model

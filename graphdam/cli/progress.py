@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     import torch
 
     from graphdam.data import AnyData
-    from graphdam.pipeline import Observer, SeedResult
+    from graphdam.pipeline import Observer
     from graphdam.report import HistoryLine
+    from graphdam.seed_run import SeedResult
     from graphdam.training import Settings
 
 MOST_LISTED = 4

@@ -20,9 +20,9 @@ from graphdam.report import read_history
 PROGRAM = """
 import functools, signal
 signal.signal(signal.SIGINT, signal.default_int_handler)
-from graphdam import pipeline
+from graphdam import seed_run
 from graphdam.training import Trainer
-pipeline.Trainer = functools.partial(Trainer, checkpoint_seconds=0)
+seed_run.Trainer = functools.partial(Trainer, checkpoint_seconds=0)
 from graphdam.cli.main import main
 main()
 """

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from graphdam import pipeline
+from graphdam import pipeline, seed_run
 from graphdam.report import HistoryLine
 from graphdam.training import Settings, Trainer
 
@@ -66,7 +66,7 @@ def copied(finished: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def every_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
     """Write a checkpoint after every epoch."""
-    monkeypatch.setattr(pipeline, "Trainer", partial(Trainer, checkpoint_seconds=0))
+    monkeypatch.setattr(seed_run, "Trainer", partial(Trainer, checkpoint_seconds=0))
 
 
 @pytest.fixture

@@ -11,12 +11,13 @@ import pytest
 import torch
 from sklearn.metrics import accuracy_score
 
-from graphdam import pipeline
+from graphdam import seed_run
 from graphdam.data import AnyData, load_graph
 from graphdam.errors import GraphDamError, InexactError, RunFolderError, SettingsError
 from graphdam.nn import GCN, Encoder
-from graphdam.pipeline import Observer, SeedResult, run
+from graphdam.pipeline import Observer, run
 from graphdam.report import HistoryLine, read_history, read_record
+from graphdam.seed_run import SeedResult
 from graphdam.training import Settings
 
 MakeSettings = Callable[..., Settings]
@@ -229,7 +230,7 @@ def test_the_callers_threads_and_generator_are_left_as_they_were(
 def test_outputs_that_differ_fail_the_run(
     quick: MakeSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pipeline, "LARGEST_DEVIATION", -1.0)
+    monkeypatch.setattr(seed_run, "LARGEST_DEVIATION", -1.0)
     with pytest.raises(InexactError) as caught:
         run(quick(), tmp_path / "run")
     message = str(caught.value)
