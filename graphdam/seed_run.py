@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 from pydantic import Field, ValidationError
-from torch import Tensor, nn
+from torch import nn
 
 from graphdam.baselines import num_nonzero, zero_shares
 from graphdam.errors import InexactError, RunFolderError
 from graphdam.files import write_atomically
 from graphdam.gates import DAMGate, gates_of
-from graphdam.objectives import Prepared
 from graphdam.report import HistoryLine, Prefix, Sparsity
 from graphdam.report.scores import Frozen
 from graphdam.training import Task, Trainer, seeded
 from graphdam.training.checkpoint import read_checkpoint
-from graphdam.training.model import AnyObjective, Model
+from graphdam.training.ensemble import scores_together
 from graphdam.training.run_folder import RunFolder
 from graphdam.training.shrink import without_smallest_filters
 from graphdam.training.team import current_team
@@ -122,7 +120,7 @@ def run_seed(
     val, test = objective.results(objective.quiet_outputs(compact, scored), scored)
     test |= task.further(compact, prepared)
     if fit.ensemble:
-        test |= _together(model, fit.ensemble, objective, scored)
+        test |= scores_together(model, fit.ensemble, objective, scored)
     prefixes = None
     # A prefix of channels means something where they stand in the order of their closing.
     if any(isinstance(gate, DAMGate) for gate in gates_of(model).values()):
@@ -155,19 +153,6 @@ def run_seed(
 def sparsity_of(model: nn.Module) -> Sparsity:
     """How many parameters of a model are not zero, and where the zeros are."""
     return Sparsity(nonzero=num_nonzero(model), layers=zero_shares(model))
-
-
-def _together(
-    model: Model, states: list[dict[str, Tensor]], objective: AnyObjective, scored: Prepared
-) -> dict[str, float]:
-    """What a model scores on test with the mean of its outputs at several epochs."""
-    outputs = []
-    for state in states:
-        one = copy.deepcopy(model)
-        one.load_state_dict(state)
-        outputs.append(objective.quiet_outputs(one.compact(), scored))
-    _, test = objective.results(torch.stack(outputs).mean(dim=0), scored)
-    return {f"{objective.metric}_ensemble": test[objective.metric]}
 
 
 def _read_seed_result(path: Path) -> SeedResult:

@@ -15,6 +15,31 @@ NUM_ROLES = 4
 
 
 @dataclass(frozen=True)
+class Workload:
+    """Sizes of subgraphs, which say what predicting their pairs' ratings costs.
+
+    Attributes:
+        pairs: users with an item each.
+        nodes: of all subgraphs.
+        edges: two for every rating.
+        target_edges: those that lead to the pairs themselves.
+    """
+
+    pairs: int
+    nodes: int
+    edges: int
+    target_edges: int
+
+    def __add__(self, other: Workload) -> Workload:
+        return Workload(
+            self.pairs + other.pairs,
+            self.nodes + other.nodes,
+            self.edges + other.edges,
+            self.target_edges + other.target_edges,
+        )
+
+
+@dataclass(frozen=True)
 class Enclosing:
     """The enclosing subgraphs of B pairs as one graph; every known rating in it is two edges.
 
@@ -46,6 +71,13 @@ class Enclosing:
         """Of every node, 0 … 3: int64 [N]."""
         counts = torch.tensor(self.num_nodes, device=self.row.device)
         return torch.arange(NUM_ROLES, device=self.row.device).repeat_interleave(counts)
+
+    @property
+    def workload(self) -> Workload:
+        """How much there is to compute."""
+        ends = 2 * self.num_pairs * self.num_levels
+        at_targets = int(torch.searchsorted(self.row, ends))
+        return Workload(self.num_pairs, sum(self.num_nodes), self.row.numel(), at_targets)
 
     def to(self, device: torch.device | str) -> Enclosing:
         """On another device."""

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,46 +14,12 @@ from torch_geometric.nn import RGCNConv
 
 import graphdam.nn.slicing_relational  # noqa: F401  (registers the rules of R-GCN)
 from graphdam.compaction import ChannelGroup, Consumer, apply_plan, num_outputs, plan_compaction
-from graphdam.compaction.model_folder import (
-    WEIGHTS,
-    described,
-    first_mismatch,
-    read_description,
-    read_weights,
-    write_model,
-)
-from graphdam.data.enclosing import NUM_ROLES, Enclosing
+from graphdam.data.enclosing import NUM_ROLES, Enclosing, Workload
 from graphdam.errors import ModelFileError
 from graphdam.gates import Gate, width_penalty
 from graphdam.nn.gating import make_gate
+from graphdam.nn.pretrained import load_encoder, save_encoder
 from graphdam.nn.relational import Relations, convolve, level_weights
-
-CONFIG = "config.json"
-
-
-@dataclass(frozen=True)
-class Workload:
-    """Sizes of some subgraphs, which say what predicting their ratings costs."""
-
-    pairs: int
-    nodes: int
-    edges: int
-    target_edges: int
-
-    @classmethod
-    def of(cls, subgraphs: Enclosing) -> Workload:
-        pairs = subgraphs.num_pairs
-        ends = 2 * pairs * subgraphs.num_levels
-        at_targets = int(torch.searchsorted(subgraphs.row, ends))
-        return cls(pairs, sum(subgraphs.num_nodes), subgraphs.row.numel(), at_targets)
-
-    def __add__(self, other: Workload) -> Workload:
-        return Workload(
-            self.pairs + other.pairs,
-            self.nodes + other.nodes,
-            self.edges + other.edges,
-            self.target_edges + other.target_edges,
-        )
 
 
 class IGMC(nn.Module):
@@ -248,8 +212,7 @@ class IGMC(nn.Module):
         """
         if self.gates:
             raise ModelFileError("This IGMC still has gates: save what its compact() returns.")
-        text = described(**{"class": "IGMC", "config": self.config})
-        write_model(Path(folder) / CONFIG, text, self.state_dict())
+        save_encoder(self, folder)
 
     @classmethod
     def from_pretrained(cls, folder: str | PathLike[str]) -> IGMC:
@@ -258,35 +221,7 @@ class IGMC(nn.Module):
         Raises:
             ModelFileError: nothing there, corrupted, or another model or version.
         """
-        path = Path(folder) / CONFIG
-        description = read_description(
-            path,
-            keys=("class", "config"),
-            kind="graphdam model",
-            missing=f"No model in {folder}: {CONFIG} is missing. A run folder keeps its model in "
-            f"'model/'.",
-        )
-        if description["class"] != "IGMC":
-            raise ModelFileError(
-                f"{path} holds a {description['class']}, and IGMC was asked for: load it with its "
-                f"own class."
-            )
-        try:
-            model = cls(**description["config"])
-        except (TypeError, ValueError) as error:
-            raise ModelFileError(
-                f"{path} does not describe an IGMC: {error} Save the model again."
-            ) from error
-        state = read_weights(path)
-        model.to(next(iter(state.values())).dtype)
-        try:
-            model.load_state_dict(state)
-        except RuntimeError as error:
-            raise ModelFileError(
-                f"{path.parent / WEIGHTS} does not fit {path}: {first_mismatch(error)}. The two "
-                f"files must come from one save_pretrained call."
-            ) from error
-        return model.eval()
+        return load_encoder(cls, folder, known={"IGMC": IGMC})
 
     def __repr__(self) -> str:
         return f"IGMC(widths {', '.join(map(str, self.widths))})"

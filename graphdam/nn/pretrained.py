@@ -1,4 +1,4 @@
-"""An encoder on disk: its configuration as JSON, its parameters as safetensors, nothing pickled."""
+"""An encoder, or IGMC, on disk: its configuration as JSON, its parameters as safetensors."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
+
+from torch import nn
 
 from graphdam.compaction.model_folder import (
     WEIGHTS,
@@ -17,14 +19,24 @@ from graphdam.compaction.model_folder import (
     write_model,
 )
 from graphdam.errors import ModelFileError, SettingsError
-from graphdam.nn.stack import ConvStack
 
-StackType = TypeVar("StackType", bound=ConvStack)
+ModelType = TypeVar("ModelType", bound=nn.Module)
 
 CONFIG = "config.json"
 
 
-def save_encoder(encoder: ConvStack, folder: str | os.PathLike[str]) -> None:
+class Configured(Protocol):
+    """A model that can be built again from what it was built with."""
+
+    config: dict[str, Any]
+
+    @property
+    def widths(self) -> list[int]: ...
+
+    def state_dict(self) -> dict[str, Any]: ...
+
+
+def save_encoder(encoder: Configured, folder: str | os.PathLike[str]) -> None:
     """Write `config.json` and the weights, each whole or not at all.
 
     Raises:
@@ -47,8 +59,8 @@ def save_encoder(encoder: ConvStack, folder: str | os.PathLike[str]) -> None:
 
 
 def load_encoder(
-    cls: type[StackType], source: str | os.PathLike[str], *, known: Mapping[str, type[ConvStack]]
-) -> StackType:
+    cls: type[ModelType], source: str | os.PathLike[str], *, known: Mapping[str, type[nn.Module]]
+) -> ModelType:
     """The encoder in a folder, or in a model repository of the Hugging Face hub.
 
     Args:

@@ -11,10 +11,9 @@ import torch
 from torch import Tensor
 
 from graphdam.data import Ratings
-from graphdam.data.enclosing import Enclosing, KnownRatings
+from graphdam.data.enclosing import Enclosing, KnownRatings, Workload
 from graphdam.data.graph import SplitName
 from graphdam.data.raw import Array
-from graphdam.nn.igmc import Workload
 from graphdam.objectives.prepared import Prepared
 
 LOOKED_AT = 5_000
@@ -119,7 +118,7 @@ class PreparedRatings(Prepared):
     @property
     def workload(self) -> Workload:
         """What predicting the test ratings takes."""
-        return reduce(add, map(Workload.of, self.tested))
+        return reduce(add, (each.workload for each in self.tested))
 
     def values(self, split: SplitName) -> Tensor:
         """The ratings of one part."""

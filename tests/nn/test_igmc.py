@@ -14,12 +14,11 @@ from torch import Tensor
 from torch_geometric.nn import RGCNConv
 
 from graphdam.compaction import deviation, slice_in, slice_out
-from graphdam.data.enclosing import Enclosing, KnownRatings
+from graphdam.data.enclosing import Enclosing, KnownRatings, Workload
 from graphdam.errors import InexactError, ModelFileError
 from graphdam.evaluation.cost import num_parameters
 from graphdam.gates import Gate, L1Gate
 from graphdam.nn import IGMC
-from graphdam.nn.igmc import Workload
 from graphdam.nn.relational import Relations, convolve, level_weights
 
 RATINGS = tiny_ratings()
@@ -242,7 +241,7 @@ def test_costs_by_hand() -> None:
         shape=(2, 2),
         num_levels=2,
     )
-    work = Workload.of(known.enclose(np.array([0]), np.array([0])))
+    work = known.enclose(np.array([0]), np.array([0])).workload
     assert work == Workload(pairs=1, nodes=4, edges=6, target_edges=2)
     net = IGMC(2, conv_channels=[5, 3], hidden_channels=7)
     first = 6 * 4 + 4 * 3 * 4 * 5
@@ -272,10 +271,10 @@ def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
     model().save_pretrained(tmp_path)
     text = (tmp_path / "config.json").read_text()
     (tmp_path / "config.json").write_text(text.replace('"IGMC"', '"GCN"'))
-    with pytest.raises(ModelFileError, match="holds a GCN, and IGMC was asked for"):
+    with pytest.raises(ModelFileError, match="holds a GCN, which this graphdam does not know"):
         IGMC.from_pretrained(tmp_path)
     (tmp_path / "config.json").write_text(text.replace('"hidden_channels": 12', '"hidden": 12'))
-    with pytest.raises(ModelFileError, match=r"does not describe an IGMC: .*hidden"):
+    with pytest.raises(ModelFileError, match=r"does not describe a IGMC: .*hidden"):
         IGMC.from_pretrained(tmp_path)
     other = text.replace('"hidden_channels": 12', '"hidden_channels": 9')
     (tmp_path / "config.json").write_text(other)
