@@ -21,8 +21,8 @@ def root_mean_squared_error(outputs: Tensor, y: Tensor) -> float:
     """Of numbers [N] predicted for `y` [N], in their unit.
 
     >>> import torch
-    >>> root_mean_squared_error(torch.tensor([3.0, 4.0]), torch.tensor([0.0, 0.0])) ** 2
-    12.5
+    >>> root_mean_squared_error(torch.tensor([3.0, 6.0]), torch.tensor([0.0, 9.0]))
+    3.0
     """
     return float((outputs.detach().double() - y.double()).square().mean().sqrt())
 

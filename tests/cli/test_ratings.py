@@ -27,7 +27,7 @@ def test_a_run_from_training_to_predictions(graphdam: Callable[..., Any], films:
     trained = graphdam("train", "--ratings", films, "--split", "time", *OPTIONS, *target)
     assert trained.code == 0, trained.err
     told = " ".join(trained.err.split())
-    assert "ratings of 24 items by 30 users, 4 levels, time split" in told
+    assert "ratings of 24 items by 30 users, 5 levels, time split" in told
     assert "seed 0: val RMSE " in told
     assert "films · igmc · default · time split" in trained.out
     assert "test RMSE" in trained.out

@@ -174,7 +174,7 @@ def test_own_ratings_are_split_by_a_seed(tmp_path: Path) -> None:
     assert parts.sort().values.tolist() == list(range(total))
     assert (ratings.name, ratings.split_name, ratings.levels.tolist()) == (
         *("films", "seeded"),
-        [1.0, 2.0, 4.0, 5.0],
+        list(LEVELS),
     )
     assert ratings.names is not None
     assert ratings.names[0][int(ratings.users[5])].startswith("user ")

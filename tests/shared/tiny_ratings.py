@@ -1,4 +1,4 @@
-"""Few ratings that follow the tastes of their users, and quick settings for runs on them."""
+"""Few ratings that follow from who rates and what is rated, and quick settings for runs on them."""
 
 from __future__ import annotations
 
@@ -30,12 +30,13 @@ def quick_ratings(recipe: str = "default", **given: Any) -> Settings:
 
 
 def rating_table(*, users: int = 30, items: int = 24, share: float = 0.4) -> np.ndarray:
-    """Rows of user, item and rating from 1 to 5: users of one half like what the others do not."""
+    """Rows of user, item and rating from 1 to 5: half of the users are generous, half of the items
+    good."""
     generator = np.random.default_rng(0)
     user, item = np.nonzero(generator.random((users, items)) < share)
-    alike = user % 2 == item % 2
-    value = np.where(alike, 4.5, 1.5) + generator.choice([-0.5, 0.5], size=len(user))
-    return np.stack([user, item, value], axis=1)
+    noise = generator.choice([-1, 0, 0, 1], size=len(user))
+    value = np.clip(1 + 2 * (user % 2) + 2 * (item % 2) + noise, 1, 5)
+    return np.stack([user, item, value], axis=1).astype(np.float64)
 
 
 def tiny_ratings() -> Ratings:
