@@ -38,8 +38,8 @@ class IGMC(nn.Module):
     items that were never seen in training can be rated too.
 
     Departures: R-GCN takes one mean over all of a node's neighbours (`graphdam.nn.relational`), the
-    last convolution is computed at the targets alone, which are all that is read
-    of it, and `mean_rating` is what the output's bias c begins at.
+    last convolution is computed at the targets alone, which are all that is read of it, and
+    `mean_rating` is what the output's bias c begins at.
 
     Args:
         num_levels: R, the values that a rating can have.
