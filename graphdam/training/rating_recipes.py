@@ -34,7 +34,7 @@ _SHARED: dict[str, Any] = {
 }
 
 _RECIPES: dict[str, dict[str, Any]] = {
-    "default": {},
+    "default": {"gated_dropout": 0.0},  # few channels can spare none
     "wide": {"gate": None},
     "paper": {
         "teacher": False,

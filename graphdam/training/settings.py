@@ -57,9 +57,10 @@ class Settings(SystemFields):
                 defaults = defaults_of(recipe, objective if objective in OBJECTIVES else known[0])
         values = {**defaults, **given, "recipe": recipe}
         if RECIPES[recipe].as_wide or kind != "graphs":
+            firm = defaults if kind == "ratings" else {}
             for own, wide in AS_WIDE.items():
                 followed = values.get(wide, cls.model_fields[wide].default)
-                values[own] = given.get(own, followed)
+                values[own] = given.get(own, firm.get(own, followed))
         try:
             return cls(**values)
         except ValidationError as error:
@@ -83,7 +84,8 @@ class Settings(SystemFields):
         apart = {"recipe", "dataset", "split", "seeds", "device", "threads", "model", "objective"}
         now = self.model_dump(mode="json")
         if RECIPES[self.recipe].as_wide or self.kind != "graphs":
-            recipe |= {own: now[wide] for own, wide in AS_WIDE.items()}
+            follows = {own: wide for own, wide in AS_WIDE.items() if recipe[own] == recipe[wide]}
+            recipe |= {own: now[wide] for own, wide in follows.items()}
         return {name: now[name] for name in now if name not in apart and now[name] != recipe[name]}
 
 

@@ -206,6 +206,14 @@ def test_ratings_have_a_model_and_an_objective(dataset: str) -> None:
     assert Settings.of(**settings.model_dump()) == settings
 
 
+@pytest.mark.parametrize(("recipe", "dropout"), [("default", 0.0), ("paper", 0.3)])
+def test_a_student_s_dropout_is_its_recipe_s(recipe: str, dropout: float) -> None:
+    settings = Settings.of(recipe, dataset="flixster", dropout=0.3, lr=0.002)
+    assert (settings.gated_dropout, settings.gated_lr) == (dropout, 0.002)
+    assert settings.changed() == {"dropout": 0.3, "lr": 0.002}
+    assert Settings.of(**settings.model_dump()) == settings
+
+
 AGAINST = "These settings contradict each other: "
 
 
