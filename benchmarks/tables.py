@@ -64,6 +64,9 @@ FIGURES: dict[str, Frontier | Systems] = {
         f"{name}-systems.png": Systems(f"systems/{name}-*")
         for name in ("mnist", "cifar10-subset", "cora", "citeseer")
     },
+    **{
+        f"{n}.png": Frontier(f"recommender/{n}-*", further=("mae",)) for n in ("flixster", "douban")
+    },
     "mnist-autoencoder.png": Frontier("mnist-autoencoder/*", further=("mse", "macro_f1")),
 }
 """By the file's name; those that a page shows are drawn."""
