@@ -146,14 +146,15 @@ def embed_run(loaded: LoadedRun[Any, Any]) -> Tensor:
     """The embedding of every node, or the code of every image or point: [N, width].
 
     Raises:
-        SettingsError: the run is of a classifier of images, which has neither.
+        SettingsError: the run is of a classifier of images, or on ratings, and has neither.
     """
     settings, encoder = loaded.settings, loaded.encoder
     if isinstance(encoder, Encoder):
         return GraphTask(settings, loaded.graph).embedding(encoder)
     if not settings.reconstructs:
+        does = "rates pairs" if settings.kind == "ratings" else "tells classes"
         raise SettingsError(
-            f"A {settings.model} of {settings.dataset} tells classes and embeds nothing: embed a "
+            f"A {settings.model} of {settings.dataset} {does} and embeds nothing: embed a "
             f"run on a graph, or one that was trained with --model autoencoder."
         )
     return embed_rows(encoder, PreparedRows.of(loaded.graph))

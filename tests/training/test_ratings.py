@@ -266,6 +266,25 @@ AGAINST = "These settings contradict each other: "
             "measure the gated model's distance by, so the width would never shrink: set one of "
             "them, or a target_width.",
         ),
+        *(
+            (
+                {"dataset": "flixster", "recipe": "wide", name: value},
+                f"{AGAINST}{name}={value} is for graphs and images, and dataset='flixster' is a "
+                "set of ratings: leave it out.",
+            )
+            for name, value in (("removed_filters", 0.5), ("system", "aswl"))
+        ),
+        (
+            {"dataset": "flixster", "neighbors": (5,)},
+            f"{AGAINST}neighbors=5 is for graphs, and dataset='flixster' is a set of ratings: "
+            "leave it out.",
+        ),
+        (
+            {"dataset": "flixster", "model": "autoencoder"},
+            f"{AGAINST}an autoencoder reads images or points, and dataset='flixster' is a set of "
+            "ratings: take one of digits-images, mnist, cifar10, cifar10-subset, linear-points, "
+            "affine-points, quadratic-points, mlp-points.",
+        ),
         (
             {"dataset": "flixster", "recipe": "nested"},
             "Recipe 'nested' is for graphs, and dataset='flixster' is a set of ratings: take one "
