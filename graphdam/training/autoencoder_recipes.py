@@ -80,7 +80,7 @@ _RECIPES: dict[str, dict[str, Any]] = {
     "l0": {"teacher": False, "gate": "l0", "gate_begin": 0.0, "gate_end": 1.0},
 }
 
-AUTOENCODER_RECIPES = tuple(_RECIPES)
+AUTOENCODER_RECIPES = ("default", "paper", "l1", "l0", "wide")
 """The recipes that are about autoencoders too."""
 
 _PAPER_ON_POINTS: dict[str, dict[str, Any]] = {

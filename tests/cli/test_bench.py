@@ -123,12 +123,12 @@ def test_lists_train_nothing(graphdam: Graphdam, tmp_path: Path) -> None:
             ["planetoids"],
             "Unknown bench 'planetoids': did you mean 'planetoid'? Known: "
             "dimensionality-reduction, embeddings, graphs, links, mnist-autoencoder, "
-            "paper-graphs, planetoid, pruning, systems.",
+            "paper-graphs, planetoid, pruning, recommender, systems.",
         ),
         (
             [],
             "Which bench? Known: dimensionality-reduction, embeddings, graphs, links, "
-            "mnist-autoencoder, paper-graphs, planetoid, pruning, systems.",
+            "mnist-autoencoder, paper-graphs, planetoid, pruning, recommender, systems.",
         ),
     ],
 )

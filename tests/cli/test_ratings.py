@@ -61,7 +61,7 @@ def test_a_run_from_training_to_predictions(graphdam: Callable[..., Any], films:
     )
     assert graphdam("predict", run, "pairs.csv", "--overwrite", "--json").code == 0
     refused = graphdam("embed", run)
-    assert refused.sentence.startswith(f"{run} is a run on ratings (")
+    assert "rates pairs and embeds nothing" in refused.sentence
 
 
 def test_pairs_that_cannot_be_read_are_refused(graphdam: Callable[..., Any], films: Path) -> None:

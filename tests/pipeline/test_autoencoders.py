@@ -61,7 +61,7 @@ def test_errors_are_told_as_they_are_and_shares_in_percent(finished: Path) -> No
     assert "width of the embedding" in rows
     shown = rows["test MSE (2 seeds)"]
     error = record.further["mse"]
-    assert shown[2] == f"{error.mean:.4f} ± {error.std:.4f}"
+    assert shown[2] == f"{error.mean:.3f} ± {error.std:.3f}"
     assert "points" not in shown[3]
     assert rows["test macro-F1 (%, 2 seeds)"][3].endswith("points")
 
