@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from graphdam.data import DATASETS, IMAGE_SETS, POINT_SETS
+from graphdam.data import DATASETS, IMAGE_SETS, POINT_SETS, RATING_SETS
 from graphdam.report import read_record
 from graphdam.training import Settings
 from graphdam.training.run_folder import RunFolder
@@ -123,7 +123,7 @@ def test_notes_are_printed(graphdam: Graphdam, quick: list[str]) -> None:
 def test_an_unknown_data_set_lists_the_known_ones(graphdam: Graphdam, tmp_path: Path) -> None:
     result = graphdam("train", "--dataset", "coral", "--out", "run", "-q")
     assert result.code == 1
-    known = ", ".join(sorted([*DATASETS, *IMAGE_SETS, *POINT_SETS]))
+    known = ", ".join(sorted([*DATASETS, *IMAGE_SETS, *POINT_SETS, *RATING_SETS]))
     assert result.sentence.startswith(
         f"Unknown data set 'coral': did you mean 'cora'? Known: {known}."
     )
@@ -136,7 +136,7 @@ def test_an_unknown_data_set_lists_the_known_ones(graphdam: Graphdam, tmp_path: 
         (
             ["--model", "gnc"],
             "Setting model='gnc': input should be 'gcn', 'graphsage', 'gat', 'mlp', 'lenet5', "
-            "'vgg16', 'preresnet' or 'autoencoder'.",
+            "'vgg16', 'preresnet', 'autoencoder' or 'igmc'.",
         ),
         (
             ["--recipe", "papre"],
@@ -146,7 +146,8 @@ def test_an_unknown_data_set_lists_the_known_ones(graphdam: Graphdam, tmp_path: 
         (
             ["--objective", "dig"],
             "Unknown objective 'dig': did you mean 'dgi'? Known: bgrl, dgi, gae, grace, "
-            "image-classification, node-classification, reconstruction, vgae.",
+            "image-classification, node-classification, rating-prediction, reconstruction, "
+            "vgae.",
         ),
         (
             ["--split", "publc"],
@@ -191,8 +192,8 @@ def test_an_unknown_data_set_lists_the_known_ones(graphdam: Graphdam, tmp_path: 
         ),
         (
             ["--graph", "mine.npz"],
-            "Both --dataset karate and --graph mine.npz were given: a run is about one graph, so "
-            "leave one of them out.",
+            "Both --dataset karate and --graph mine.npz were given: a run is about one graph or "
+            "set, so leave one of them out.",
         ),
         (
             ["--resume", "--overwrite"],

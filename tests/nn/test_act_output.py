@@ -153,7 +153,7 @@ def test_an_activation_that_takes_no_factors_through_would_be_noticed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Why elu is refused at a gated output."""
-    monkeypatch.setattr("graphdam.nn.stack.check_homogeneous", lambda act: None)
+    monkeypatch.setattr("graphdam.nn.stack_parts.check_homogeneous", lambda act: None)
     wide = shake(build(GCN, {}, gate="chosen", act="elu"))
     small, keep = wide.compact(), wide.open_outputs
     assert deviation(wide, small, x, edge_index, relative=True, keep=keep) > NOTICED

@@ -147,7 +147,7 @@ def test_tied_layers_share_one_target(control: MakeControl) -> None:
     with pytest.raises(SettingsError) as caught:
         control(jk="max", target_width=(6, 5))
     assert str(caught.value) == (
-        "target_width=6,5 names 2 widths, but the encoder has 1 gates (jk='max' and 'lstm' share "
+        "target_width=6,5 names 2 widths, but the encoder has 1 gate (jk='max' and 'lstm' share "
         "one among all layers)."
     )
 
