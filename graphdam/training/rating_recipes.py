@@ -59,7 +59,7 @@ def rating_defaults(recipe: str, dataset: str) -> dict[str, Any]:
         dataset: the set, for messages.
 
     Raises:
-        SettingsError: a recipe that is for graphs.
+        SettingsError: a recipe that is not for ratings.
 
     >>> found = rating_defaults("wide", "flixster")
     >>> found["model"], found["objective"], found["gate"]
@@ -67,7 +67,7 @@ def rating_defaults(recipe: str, dataset: str) -> dict[str, Any]:
     """
     if recipe not in RATING_RECIPES:
         raise SettingsError(
-            f"Recipe '{recipe}' is for graphs, and dataset='{dataset}' is a set of ratings: take "
+            f"Recipe '{recipe}' is not for ratings, of which dataset='{dataset}' is a set: take "
             f"one of {', '.join(RATING_RECIPES)}."
         )
     return {**unused("ratings"), **_SHARED, **_RECIPES[recipe]}

@@ -287,8 +287,8 @@ AGAINST = "These settings contradict each other: "
         ),
         (
             {"dataset": "flixster", "recipe": "nested"},
-            "Recipe 'nested' is for graphs, and dataset='flixster' is a set of ratings: take one "
-            "of default, paper, l1, l0, wide.",
+            "Recipe 'nested' is not for ratings, of which dataset='flixster' is a set: take one of "
+            "default, paper, l1, l0, wide.",
         ),
     ],
 )
