@@ -12,7 +12,7 @@ import pytest
 from tiny_bench import TINY, make_bench, make_cell
 
 from graphdam import pipeline
-from graphdam.bench import BENCHES, Bench, find_bench, grid
+from graphdam.bench import BENCHES, Bench, find_bench
 from graphdam.report import read_record
 from graphdam.training import Settings
 
@@ -29,7 +29,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> Callable[[Bench], None]:
         def build(*, quick: bool) -> Bench:
             return Bench("tiny", "For tests.", bench.cells[:1] if quick else bench.cells)
 
-        monkeypatch.setitem(grid.BENCHES, "tiny", build)
+        monkeypatch.setitem(BENCHES, "tiny", build)
 
     name(TINY)
     return name
