@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from statistics import fmean
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,7 +14,6 @@ from graphdam.gates import DAMGate, gates_of
 from graphdam.nn import Encoder
 from graphdam.objectives import Evaluation, Prepared
 from graphdam.report import HistoryLine
-from graphdam.training.checkpoint import Checkpoint, module_tensors
 from graphdam.training.learner import Learner
 from graphdam.training.model import AnyObjective, Model, gate_repeats
 from graphdam.training.nested import NestedPrefixes
@@ -86,7 +84,7 @@ class TrainingState:
         """A step of teacher and student for every batch, and a look at validation."""
         epoch, whole, reported = self.epoch, self.prepared.is_whole, self.objective.reported
         self.control.begin_epoch(epoch)
-        for learner in self._learners().values():
+        for learner in self.learners().values():
             learner.begin_epoch(epoch)
         self.objective.begin_epoch()
         losses, trained = [], []
@@ -107,7 +105,7 @@ class TrainingState:
                 trained.append(self.objective.evaluate(outputs.detach(), batch, "train").score)
                 if is_watched and not is_last:
                     self._watch()
-        for learner in self._learners().values():
+        for learner in self.learners().values():
             self.team.share_buffers(learner.encoder)
         if self.teacher is not None and not whole:
             lesson = self._examine(self.teacher)
@@ -337,69 +335,16 @@ class TrainingState:
         """How far chance moves a score of as many items as a look at validation has."""
         return max(LEAST_ERROR, self.objective.standard_error(score, self.num_val))
 
-    def checkpoint(self) -> Checkpoint:
-        """Everything that the rest of the run depends on."""
-        learners = self._learners()
-        tensors = {"random": torch.get_rng_state()}
-        for name, objective in self._objectives().items():
-            tensors.update(module_tensors(name, objective))
-        device = next(self.student.encoder.parameters()).device
-        if device.type == "cuda":
-            tensors["random_cuda"] = torch.cuda.get_rng_state(device)
-        for name, learner in learners.items():
-            tensors.update(learner.tensors(name))
-        chosen = {
-            name: None if learner.chosen is None else asdict(learner.chosen)
-            for name, learner in learners.items()
-        }
-        values = {
-            "seed": self.seed,
-            "epoch": self.epoch,
-            "seconds": self.seconds,
-            "chosen": chosen,
-            "systems": {name: learner.system.values() for name, learner in learners.items()},
-            "control": self.control.values(),
-            "settings": _identity(self.settings),
-        }
-        return Checkpoint(tensors, values)
-
-    def restore(self, checkpoint: Checkpoint) -> None:
-        """Go on where a checkpoint was written.
-
-        Raises:
-            TrainingError: it belongs to another run.
-        """
-        values = checkpoint.values
-        if values["settings"] != _identity(self.settings) or values["seed"] != self.seed:
-            raise TrainingError(
-                f"The checkpoint is of seed {values['seed']} under other settings: resume with the "
-                f"settings of the run, or start again with --overwrite."
-            )
-        for name, learner in self._learners().items():
-            learner.restore(name, checkpoint)
-        for name, objective in self._objectives().items():
-            objective.load_state_dict(checkpoint.part(name))
-        self.control.restore(values["control"])
-        self.epoch, self.seconds = values["epoch"], values["seconds"]
-        torch.set_rng_state(checkpoint.tensors["random"])
-        device = next(self.student.encoder.parameters()).device
-        if "random_cuda" in checkpoint.tensors and device.type == "cuda":
-            torch.cuda.set_rng_state(checkpoint.tensors["random_cuda"], device)
-
-    def _learners(self) -> dict[str, Learner]:
+    def learners(self) -> dict[str, Learner]:
+        """The student, and the teacher if there is one."""
         learners = {"student": self.student}
         if self.teacher is not None:
             learners["teacher"] = self.teacher
         return learners
 
-    def _objectives(self) -> dict[str, AnyObjective]:
+    def objectives(self) -> dict[str, AnyObjective]:
         """One where teacher and student share it: a file holds every tensor once."""
         objectives = {"objective": self.objective}
         if self.teacher_objective is not self.objective:
             objectives["teacher_objective"] = self.teacher_objective
         return objectives
-
-
-def _identity(settings: Settings) -> dict[str, Any]:
-    """The settings that a seed's result depends on."""
-    return settings.model_dump(mode="json", exclude={"seeds", "device", "threads"})

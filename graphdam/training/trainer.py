@@ -22,6 +22,7 @@ from graphdam.training.checkpoint import read_checkpoint, write_checkpoint
 from graphdam.training.learner import Chosen
 from graphdam.training.memory import memory_kept
 from graphdam.training.model import AnyObjective, Model
+from graphdam.training.resume import checkpoint_of, restore
 from graphdam.training.settings import Settings
 from graphdam.training.state import TrainingState
 from graphdam.training.task_of import task_of
@@ -120,7 +121,7 @@ class Trainer:
             state = TrainingState(settings, encoder, teacher, objective, prepared, seed)
             with _stored(checkpoint, state.team) as stored:
                 if stored is not None:
-                    state.restore(read_checkpoint(stored))
+                    restore(state, read_checkpoint(stored))
             self._loop(state, checkpoint if state.team.leads else None)
         chosen = state.student.settle()
         teacher_chosen = None if state.teacher is None else state.teacher.settle()
@@ -158,7 +159,7 @@ class Trainer:
             if self.on_epoch is not None:
                 self.on_epoch(line.model_copy(update={"seconds": state.seconds}))
             if checkpoint is not None and now - saved >= self.checkpoint_seconds:
-                write_checkpoint(checkpoint, state.checkpoint())
+                write_checkpoint(checkpoint, checkpoint_of(state))
                 saved = time.perf_counter()
 
 

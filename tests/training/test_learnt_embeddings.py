@@ -37,6 +37,7 @@ from graphdam.training import (
 from graphdam.training.checkpoint import read_checkpoint
 from graphdam.training.learner import Learner
 from graphdam.training.model import AnyObjective
+from graphdam.training.resume import checkpoint_of, restore
 from graphdam.training.state import TrainingState
 
 MakeSettings = Callable[..., Settings]
@@ -260,9 +261,9 @@ def test_what_the_teachers_objective_has_learnt_is_restored(
     trained, other = state(0), state(1)
     for _ in range(3):
         trained.run_epoch()
-    checkpoint = trained.checkpoint()
+    checkpoint = checkpoint_of(trained)
     assert bool(checkpoint.part("teacher_objective")) == taught
-    other.restore(checkpoint)
+    restore(other, checkpoint)
     assert_same_weights(other.objective, trained.objective)
     assert_same_weights(other.teacher_objective, trained.teacher_objective)
     assert (other.teacher_objective is other.objective) == (not taught)
