@@ -26,6 +26,7 @@ from itertools import islice, pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -147,9 +148,9 @@ def train(cell: Cell, graph: Graph) -> dict[str, Any]:
             steps.append(time.perf_counter() - before)
             before = time.perf_counter()
 
-    PreparedNodes.batches = few  # type: ignore[assignment, method-assign]
     trainer = Trainer(settings, on_epoch=lambda line: moments.append(time.perf_counter()))
-    trainer.fit(build_gated(settings, graph), graph)
+    with patch.object(PreparedNodes, "batches", few):
+        trainer.fit(build_gated(settings, graph), graph)
     epochs = [after - before for before, after in pairwise(moments[1:])]  # the first warms up
     if not steps:
         estimate = bytes_of_whole(settings, graph) / GIB

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from tiny_bench import TINY
 
-from graphdam import pipeline
+from graphdam import pipeline, seed_run
 from graphdam.bench import Bench, BenchResult, run_bench
 from graphdam.report import HistoryLine, RunRecord
 from graphdam.training import Trainer
@@ -42,7 +42,7 @@ def break_off(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
         with monkeypatch.context() as patch:
             patch.setattr(pipeline, "run", run)
-            patch.setattr(pipeline, "Trainer", partial(Trainer, checkpoint_seconds=0))
+            patch.setattr(seed_run, "Trainer", partial(Trainer, checkpoint_seconds=0))
             with pytest.raises(KeyboardInterrupt):
                 run_bench(bench, out, seeds=range(2))
 

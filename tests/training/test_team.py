@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from graphdam.report import HistoryLine
 from graphdam.training import Settings, Trainer
 from graphdam.training.checkpoint import read_checkpoint
 from graphdam.training.team import Team, current_team, joined, leads_here
+
+ROOT = Path(__file__).resolve().parents[2]
 
 LOST = 9
 """The exit code of a process that goes without a word."""
@@ -118,8 +121,11 @@ def _check_that_it_is_alone(team: Team) -> None:
 
 
 @pytest.mark.slow
-def test_two_processes_take_the_same_decisions_and_one_that_is_left_says_so(tmp_path: Path) -> None:
+def test_two_processes_take_the_same_decisions_and_one_that_is_left_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A pair averages gradients, trains to one set of weights, resumes, and loses one of it."""
+    monkeypatch.setattr(sys, "path", [*sys.path, str(ROOT)])  # where they find this file
     context = multiprocessing.get_context("spawn")
     processes = [context.Process(target=_work, args=(rank, tmp_path)) for rank in range(2)]
     for process in processes:
