@@ -154,7 +154,7 @@ def embed_run(loaded: LoadedRun[Any, Any]) -> Tensor:
     if not settings.reconstructs:
         does = "rates pairs" if settings.kind == "ratings" else "tells classes"
         raise SettingsError(
-            f"A {settings.model} of {settings.dataset} {does} and embeds nothing: embed a "
+            f"The {settings.model} of {settings.dataset} {does} and embeds nothing: embed a "
             f"run on a graph, or one that was trained with --model autoencoder."
         )
     return embed_rows(encoder, PreparedRows.of(loaded.graph))

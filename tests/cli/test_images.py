@@ -37,7 +37,7 @@ def test_a_run_from_training_to_its_evaluation(graphdam: Callable[..., Any]) -> 
     refused = graphdam("embed", run)
     assert refused.code == 1
     assert refused.sentence == (
-        "A mlp of digits-images tells classes and embeds nothing: embed a run on a graph, or one "
+        "The mlp of digits-images tells classes and embeds nothing: embed a run on a graph, or one "
         "that was trained with --model autoencoder."
     )
 

@@ -61,7 +61,11 @@ def test_a_run_from_training_to_predictions(graphdam: Callable[..., Any], films:
     )
     assert graphdam("predict", run, "pairs.csv", "--overwrite", "--json").code == 0
     refused = graphdam("embed", run)
-    assert "rates pairs and embeds nothing" in refused.sentence
+    assert refused.code == 1
+    assert refused.sentence == (
+        f"The igmc of {films} rates pairs and embeds nothing: embed a run on a graph, or one that "
+        f"was trained with --model autoencoder."
+    )
 
 
 def test_pairs_that_cannot_be_read_are_refused(graphdam: Callable[..., Any], films: Path) -> None:
