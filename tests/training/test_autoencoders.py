@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from task_runs import InterruptionError, fit_task
 from tiny_images import tiny_images
 from training_runs import assert_same_weights
 
@@ -14,11 +15,10 @@ from graphdam.data import Images, Points, load_points
 from graphdam.errors import SettingsError
 from graphdam.nn import ImageModel
 from graphdam.report import HistoryLine
-from graphdam.training import Fit, Settings, Trainer, seeded, task_of
+from graphdam.training import Fit, Settings, task_of
 from graphdam.training.autoencoder_recipes import AUTOENCODER_RECIPES
 
 IMAGES = tiny_images()
-CPU = torch.device("cpu")
 SMALL: dict[str, Any] = {
     "dataset": "digits-images",
     "model": "autoencoder",
@@ -31,30 +31,10 @@ SMALL: dict[str, Any] = {
 }
 
 
-class InterruptionError(Exception):
-    """What ends a run in these tests."""
-
-
 def fit(
-    settings: Settings,
-    data: Images | Points = IMAGES,
-    *,
-    seed: int = 0,
-    checkpoint: Path | None = None,
-    stop_at: int | None = None,
+    settings: Settings, data: Images | Points = IMAGES, **named: Any
 ) -> tuple[Fit[ImageModel], list[HistoryLine]]:
-    lines: list[HistoryLine] = []
-
-    def on_epoch(line: HistoryLine) -> None:
-        if line.epoch == stop_at:
-            raise InterruptionError
-        lines.append(line.model_copy(update={"seconds": 0.0}))
-
-    task = task_of(settings, data)
-    with seeded(seed, CPU):
-        model = task.build()
-    trainer = Trainer(settings, on_epoch=on_epoch, checkpoint_seconds=0)
-    return trainer.fit(model, data, seed=seed, checkpoint=checkpoint), lines
+    return fit_task(settings, data, **named)
 
 
 def refusal(recipe: str = "default", **given: Any) -> str:

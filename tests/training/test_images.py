@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from task_runs import InterruptionError, fit_task
 from tiny_images import quick_images, tiny_images
 from training_runs import assert_same_weights
 
@@ -14,7 +15,7 @@ from graphdam.data import Images
 from graphdam.errors import SettingsError
 from graphdam.nn import ImageModel
 from graphdam.report import HistoryLine
-from graphdam.training import Fit, Settings, Trainer, seeded, task_of
+from graphdam.training import Fit, Settings
 from graphdam.training import state as states
 from graphdam.training.brake import Brake
 from graphdam.training.checkpoint import read_checkpoint
@@ -22,33 +23,12 @@ from graphdam.training.image_task import ImageTask
 from graphdam.training.learner import Learner
 
 IMAGES = tiny_images()
-CPU = torch.device("cpu")
-
-
-class InterruptionError(Exception):
-    """What ends a run in these tests."""
 
 
 def fit(
-    settings: Settings,
-    images: Images = IMAGES,
-    *,
-    seed: int = 0,
-    checkpoint: Path | None = None,
-    stop_at: int | None = None,
+    settings: Settings, images: Images = IMAGES, **named: Any
 ) -> tuple[Fit[ImageModel], list[HistoryLine]]:
-    lines: list[HistoryLine] = []
-
-    def on_epoch(line: HistoryLine) -> None:
-        if line.epoch == stop_at:
-            raise InterruptionError
-        lines.append(line.model_copy(update={"seconds": 0.0}))
-
-    task = task_of(settings, images)
-    with seeded(seed, CPU):
-        model = task.build()
-    trainer = Trainer(settings, on_epoch=on_epoch, checkpoint_seconds=0)
-    return trainer.fit(model, images, seed=seed, checkpoint=checkpoint), lines
+    return fit_task(settings, images, **named)
 
 
 def deviation_of(settings: Settings, model: ImageModel, images: Images = IMAGES) -> float:

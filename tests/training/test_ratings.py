@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from task_runs import InterruptionError, fit_task
 from tiny_ratings import quick_ratings, tiny_ratings
 from training_runs import assert_same_weights
 
@@ -14,38 +15,16 @@ from graphdam.errors import SettingsError
 from graphdam.evaluation.cost import num_parameters
 from graphdam.nn import IGMC
 from graphdam.report import HistoryLine
-from graphdam.training import Fit, Settings, Trainer, seeded, task_of
+from graphdam.training import Fit, Settings
 from graphdam.training.checkpoint import read_checkpoint
 from graphdam.training.learner import Learner
 from graphdam.training.rating_task import RatingTask
 
 RATINGS = tiny_ratings()
-CPU = torch.device("cpu")
 
 
-class InterruptionError(Exception):
-    """What ends a run in these tests."""
-
-
-def fit(
-    settings: Settings,
-    *,
-    seed: int = 0,
-    checkpoint: Path | None = None,
-    stop_at: int | None = None,
-) -> tuple[Fit[IGMC], list[HistoryLine]]:
-    lines: list[HistoryLine] = []
-
-    def on_epoch(line: HistoryLine) -> None:
-        if line.epoch == stop_at:
-            raise InterruptionError
-        lines.append(line.model_copy(update={"seconds": 0.0}))
-
-    task = task_of(settings, RATINGS)
-    with seeded(seed, CPU):
-        model = task.build()
-    trainer = Trainer(settings, on_epoch=on_epoch, checkpoint_seconds=0)
-    return trainer.fit(model, RATINGS, seed=seed, checkpoint=checkpoint), lines
+def fit(settings: Settings, **named: Any) -> tuple[Fit[IGMC], list[HistoryLine]]:
+    return fit_task(settings, RATINGS, **named)
 
 
 def deviation_of(settings: Settings, model: IGMC) -> float:
