@@ -60,6 +60,7 @@ def draw_curves(
             _draw_widths(panels[2], ordered)
         for axes in panels:
             axes.set_xlabel("epoch")
+            axes.xaxis.get_major_locator().set_params(integer=True)
             axes.margins(x=0.02)
             if epoch is not None:
                 axes.axvline(epoch, color=BLACK, linewidth=1, linestyle=":", label="selected epoch")
