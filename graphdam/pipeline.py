@@ -26,7 +26,7 @@ from graphdam.report.metrics import goodness
 from graphdam.run_record import record_of
 from graphdam.seed_run import SeedResult, run_seed
 from graphdam.training import Settings, Task, load_model, seeded, task_of
-from graphdam.training.compute import choose_device, threads_for
+from graphdam.training.compute import choose_device, require_precision, threads_for
 from graphdam.training.following import follow, require_shareable
 from graphdam.training.learner import balls_for
 from graphdam.training.model import Model
@@ -84,6 +84,7 @@ def run(
     """
     observer = observer or Observer()
     device = choose_device(settings.device)
+    require_precision(settings, device)
     with joined() as team:
         team.require_same(settings.model_dump(mode="json") | {"resume": resume})
         if not team.leads:

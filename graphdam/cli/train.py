@@ -118,6 +118,9 @@ def train(
     data_root: DataRoot = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1 … or auto.")] = None,
     threads: Annotated[int | None, typer.Option(help="CPU threads.")] = None,
+    precision: Annotated[
+        str | None, typer.Option(help="float32, or bf16 for training steps in bfloat16.")
+    ] = None,
     json_: Json = False,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -154,6 +157,7 @@ def train(
         "memory_budget": memory_budget,
         "device": device,
         "threads": threads,
+        "precision": precision,
     }
     given = {name: value for name, value in given.items() if value is not None}
     given.update(_assignments(set_ or []))

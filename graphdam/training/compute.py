@@ -40,6 +40,26 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
+def require_precision(settings: Settings, device: torch.device) -> None:
+    """Refuse steps in bfloat16 on a GPU without it.
+
+    Raises:
+        SettingsError: naming the GPU.
+    """
+    if settings.precision == "float32" or device.type != "cuda":
+        return
+    if not torch.cuda.is_bf16_supported(including_emulation=False):
+        raise SettingsError(
+            f"precision={settings.precision} cannot be used on "
+            f"{torch.cuda.get_device_name(device)}, which has no bfloat16: take float32."
+        )
+
+
+def step_precision(settings: Settings, device: torch.device) -> torch.autocast:
+    """What the outputs and the loss of a training step are computed in; all else is float32."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bf16")
+
+
 @contextmanager
 def threads_for(settings: Settings, data: AnyData) -> Iterator[int]:
     """Compute with the threads that suit the data's size, and put the old number back.

@@ -70,7 +70,9 @@ class Learner:
         gated = bool(gates_of(encoder))
         is_noisy = gated or settings.disturbs_teacher or settings.norm is not None
         self.system = system_of(settings, encoder, prepared.num_batches)
-        self.is_steady = prepared.is_whole and not is_noisy and not self.system.is_masking
+        self.is_lowered = settings.precision != "float32"
+        disturbed = is_noisy or self.is_lowered or self.system.is_masking
+        self.is_steady = prepared.is_whole and not disturbed
         self.ahead: Tensor | None = None
         self.team = current_team()
         self.weight_decay = settings.gated_weight_decay if gated else settings.weight_decay
@@ -108,7 +110,10 @@ class Learner:
     def outputs(self, objective: AnyObjective, prepared: Prepared) -> Tensor:
         """In training mode, with gradient: what a step starts from."""
         encoder, ahead, self.ahead = self.encoder.train(), self.ahead, None
-        return objective.outputs(encoder, prepared) if ahead is None else ahead
+        if ahead is not None:
+            return ahead
+        outputs = objective.outputs(encoder, prepared)
+        return outputs.float() if self.is_lowered else outputs
 
     def quiet_outputs(self, objective: AnyObjective, prepared: Prepared) -> Tensor:
         """In evaluation mode, without gradient."""

@@ -42,6 +42,12 @@ class SettingFields(BaseModel):
         ge=1,
         description="CPU threads; None for 1 on small graphs and all cores on large ones.",
     )
+    precision: Literal["float32", "bf16"] = Field(
+        "float32",
+        description="bf16 takes training steps in bfloat16 where torch's autocast does (products "
+        "of dense matrices, convolutions); parameters, looks at validation and what is handed back "
+        "stay float32. It pays on GPUs and CPUs with instructions for it, and in wide models.",
+    )
 
     model: Literal[
         "gcn", "graphsage", "gat", "mlp", "lenet5", "vgg16", "preresnet", "autoencoder", "igmc"

@@ -14,6 +14,7 @@ from graphdam.gates import DAMGate, gates_of
 from graphdam.nn import Encoder
 from graphdam.objectives import Evaluation, Prepared
 from graphdam.report import HistoryLine
+from graphdam.training.compute import step_precision
 from graphdam.training.learner import Learner
 from graphdam.training.model import AnyObjective, Model, gate_repeats
 from graphdam.training.nested import NestedPrefixes
@@ -96,7 +97,7 @@ class TrainingState:
             self.control.begin_step(time)
             lesson = None if self.teacher is None else self._teach(self.teacher, batch)
             penalty_weight = self.control.penalty_weight(epoch)
-            loss, outputs = self._loss(lesson, batch) if self.prefixes is None else self._nested()
+            loss, outputs = self._descended(lesson, batch)
             losses.append(float(loss.detach()))
             self._step(loss, penalty_weight, time=time, is_watched=is_watched)
             if not is_last and self.student.system.wants_look:
@@ -137,6 +138,11 @@ class TrainingState:
         self.objective.after_step(student)
         control.end_step(time, penalty_weight=penalty_weight, is_watched=is_watched)
 
+    def _descended(self, lesson: Lesson | None, batch: Prepared) -> tuple[Tensor, Tensor]:
+        """The loss of a step and the outputs that it starts from."""
+        with self._step_precision():
+            return self._loss(lesson, batch) if self.prefixes is None else self._nested()
+
     def _loss(self, lesson: Lesson | None, batch: Prepared) -> tuple[Tensor, Tensor]:
         """The task's loss and, beside a teacher, how far its outputs lie away; and the outputs."""
         objective, student = self.objective, self.student.encoder
@@ -165,6 +171,10 @@ class TrainingState:
         ]
         return Evaluation(fmean(val.score for val in each), fmean(val.loss for val in each))
 
+    def _step_precision(self) -> torch.autocast:
+        device = next(self.student.encoder.parameters()).device
+        return step_precision(self.settings, device)
+
     def _require_finite(self, value: float) -> None:
         if math.isfinite(value):
             return
@@ -189,8 +199,10 @@ class TrainingState:
                 return resting
             outputs = teacher.quiet_outputs(objective, batch)
             return Lesson(outputs, outputs)
-        noisy = teacher.outputs(objective, batch)
-        teacher.step(objective.loss(teacher.encoder, batch, noisy))
+        with self._step_precision():
+            noisy = teacher.outputs(objective, batch)
+            loss = objective.loss(teacher.encoder, batch, noisy)
+        teacher.step(loss)
         objective.after_step(teacher.encoder)
         noisy = noisy.detach()
         return self._examine(teacher, noisy) if whole else Lesson(noisy, noisy)
