@@ -98,7 +98,7 @@ RECIPES: dict[str, Recipe] = {
     ),
     "aswl": Recipe(
         "The wide model, a pruning ratio learnt for each layer (a reading of ASWL; masks).",
-        {"gate": None, "system": "aswl", "sparsity_weight": 5.0},
+        {"gate": None, "system": "aswl", "sparsity_weight": 100.0, "ratio_lr": 0.1},
     ),
     "minge": Recipe(
         "A model trained alone, as wide as the graph's entropy says (MinGE).",
