@@ -57,7 +57,7 @@ def main() -> int:
     assert __doc__ is not None
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("bench", choices=sorted(BENCHES))
-    parser.add_argument("--only", default="*", help="names of cells, as in 'cora-*'")
+    parser.add_argument("--only", default="*", help="names of cells, as in 'cora-*' or 'a-*,b-*'")
     parser.add_argument("--again", action="store_true", help="make records that are there anew")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="where run folders lie")
     parser.add_argument("--seeds", type=int, default=10, help="seeds 0 to this, less one")

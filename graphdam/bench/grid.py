@@ -6,7 +6,7 @@ import json
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from fnmatch import fnmatch
+from fnmatch import filter as fnmatch_filter
 from itertools import product
 from typing import Any
 
@@ -91,14 +91,20 @@ class Bench:
     def only(self, pattern: str) -> Bench:
         """The cells whose names fit a pattern such as `cora-*`, with those whose models they cut.
 
+        Args:
+            pattern: one, or several with commas between them, each of which must fit a cell.
+
         Raises:
-            SettingsError: none does.
+            SettingsError: none fits.
         """
-        chosen = [cell for cell in self.cells if fnmatch(cell.name, pattern)]
-        if not chosen:
-            known = [cell.name for cell in self.cells]
-            hint, listing = "A pattern may hold * and ?.", f"graphdam bench {self.name} --list"
-            raise SettingsError(unknown_choice("cell", pattern, known, hint, listed_by=listing))
+        known = [cell.name for cell in self.cells]
+        fitting = {each: fnmatch_filter(known, each) for each in pattern.split(",")}
+        for each, found in fitting.items():
+            if not found:
+                hint, listing = "A pattern may hold * and ?.", f"graphdam bench {self.name} --list"
+                raise SettingsError(unknown_choice("cell", each, known, hint, listed_by=listing))
+        named = set().union(*fitting.values())
+        chosen = [cell for cell in self.cells if cell.name in named]
         names = {cell.name for cell in chosen} | {cell.source for cell in chosen}
         cells = tuple(cell for cell in self.cells if cell.name in names)
         return Bench(self.name, self.summary, cells)

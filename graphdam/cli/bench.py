@@ -34,7 +34,7 @@ def bench(
         bool, typer.Option("--quick", help="Two seeds, three widths, the first data set only.")
     ] = False,
     only: Annotated[
-        str | None, typer.Option(metavar="PATTERN", help="Some cells, as in 'cora-*'.")
+        str | None, typer.Option(metavar="PATTERN", help="Some cells, as in 'cora-*' or 'a-*,b-*'.")
     ] = None,
     list_: Annotated[
         bool, typer.Option("--list", help="Show the cells (or the benches) and train nothing.")

@@ -89,6 +89,13 @@ def test_only_takes_the_cells_that_fit() -> None:
     )
 
 
+def test_only_takes_several_patterns_each_of_which_must_fit() -> None:
+    bench = find_bench("planetoid").only("pubmed-gcn-wide,cora-*-wide")
+    assert [cell.name for cell in bench.cells] == ["cora-gcn-wide", "pubmed-gcn-wide"]
+    with pytest.raises(SettingsError, match=r"Unknown cell 'coral-\*'"):
+        find_bench("planetoid").only("cora-*,coral-*")
+
+
 def test_commands_name_seeds_that_are_no_range() -> None:
     cell = Cell("a", {"dataset": "cora", "target_width": 8})
     assert (
