@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 import torch.distributed as dist
+from safetensors.torch import load_file, save_file
 from sampler import has_sampler
 from torch import Tensor
 from training_runs import start
@@ -41,6 +42,22 @@ GIVEN: dict[str, Any] = {
 }
 
 
+ALL_AT_ONCE: dict[str, Any] = {
+    "recipe": "wide",
+    "dataset": "digits",
+    "device": "cpu",
+    "batch_size": 200,  # all training nodes
+    "neighbors": -1,
+    "epochs": 4,
+    "hidden_channels": 32,
+    "optimiser": "sgd",
+    "lr": 1.0,
+    "dropout": 0.0,
+    "feature_dropout": 0.0,
+}
+"""Steps in which nothing is drawn but who takes which nodes."""
+
+
 def _work(rank: int, folder: Path) -> None:
     """All that two processes are asked, in one pair of them: to start one takes seconds."""
     torch.set_num_threads(1)
@@ -50,6 +67,9 @@ def _work(rank: int, folder: Path) -> None:
     _check_collectives(team)
     if has_sampler:
         _check_training(team, folder)
+        taken = _train_on_all_at_once()
+        if team.leads:
+            save_file(taken, folder / "pair.safetensors")
     if rank == 1:
         os._exit(LOST)
     _check_that_it_is_alone(team)
@@ -107,6 +127,11 @@ def _check_training(team: Team, folder: Path) -> None:
         assert torch.equal(of_leader.view_as(value), value), name
 
 
+def _train_on_all_at_once() -> dict[str, Tensor]:
+    settings, graph = Settings.of(**ALL_AT_ONCE), load_graph("digits")
+    return Trainer(settings).fit(start(settings, graph), graph).encoder.state_dict()
+
+
 def _check_that_it_is_alone(team: Team) -> None:
     def ask_again_and_again() -> None:
         for _ in range(1000):
@@ -124,7 +149,8 @@ def _check_that_it_is_alone(team: Team) -> None:
 def test_two_processes_take_the_same_decisions_and_one_that_is_left_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A pair averages gradients, trains to one set of weights, resumes, and loses one of it."""
+    """A pair averages gradients, trains to one set of weights, resumes, and loses one of it; where
+    all seed nodes take part in every step, it takes the steps of one process."""
     monkeypatch.setattr(sys, "path", [*sys.path, str(ROOT)])  # where they find this file
     context = multiprocessing.get_context("spawn")
     processes = [context.Process(target=_work, args=(rank, tmp_path)) for rank in range(2)]
@@ -133,6 +159,10 @@ def test_two_processes_take_the_same_decisions_and_one_that_is_left_says_so(
     for process in processes:
         process.join(timeout=120)
     assert [process.exitcode for process in processes] == [0, LOST]
+    if has_sampler:
+        alone, pair = _train_on_all_at_once(), load_file(tmp_path / "pair.safetensors")
+        for name, value in alone.items():
+            torch.testing.assert_close(pair[name], value, rtol=1e-4, atol=1e-5)
 
 
 def test_one_process_is_a_team_of_itself() -> None:
