@@ -46,6 +46,11 @@ class PreparedImages(PreparedBatches):
             step = crop_and_flip(pixels) if self.augment else pixels
             yield replace(self, parts={"train": index}, step=step)
 
+    def moved(self, by: int) -> Self:
+        """A step's images, each moved by up to so many pixels both ways at random."""
+        assert self.step is not None
+        return replace(self, step=crop_and_flip(self.step, padding=by, flips=False))
+
     def inputs(self) -> Iterator[Tensor]:
         """The images as models read them: a step's in one piece, others in chunks."""
         if self.step is not None:

@@ -110,11 +110,12 @@ def _require_autoencoder(settings: SettingFields) -> None:
             f"dataset='{dataset}': model='{AUTOENCODER}' is what learns '{RECONSTRUCTION}', and "
             f"learns nothing else"
         )
-    if settings.augment:
-        raise ValueError(
-            "augment=True is for models that tell classes; an autoencoder rebuilds images as they "
-            "are: leave it out"
-        )
+    for name in ("augment", "imitation_shift"):
+        if getattr(settings, name):
+            raise ValueError(
+                f"{name}={getattr(settings, name)} is for models that tell classes; an autoencoder "
+                f"rebuilds images as they are: leave it out"
+            )
     if settings.decoder == "quadratic" and settings.decoder_widths:
         raise ValueError(
             f"decoder='quadratic' is one layer, and decoder_widths="
@@ -201,6 +202,11 @@ def _require_gates(settings: SettingFields) -> None:
         raise ValueError(
             f"gate_end={settings.gate_end} lies before gate_begin={settings.gate_begin}: the width "
             f"must have time to move"
+        )
+    if settings.imitation_shift and not (settings.teacher and settings.gate):
+        raise ValueError(
+            f"imitation_shift={settings.imitation_shift} is for a gated model beside a teacher, "
+            f"and there is none: leave it out"
         )
     if settings.teacher and settings.teacher_rests_from == 0:
         raise ValueError(

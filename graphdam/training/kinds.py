@@ -47,6 +47,7 @@ ONLY_FOR: dict[str, tuple[tuple[DataKind, ...], Any]] = {
     "neighbors": (_GRAPHS, None),
     "memory_budget": (_GRAPHS, None),
     "augment": (_IMAGES, False),
+    "imitation_shift": (_IMAGES, 0),
     "depth": (_IMAGES, 20),
     "mlp_widths": (_IMAGES, (300, 100)),
     "code_channels": (_IMAGES, 50),

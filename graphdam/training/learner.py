@@ -95,6 +95,10 @@ class Learner:
         self.best: dict[str, Tensor] = {}
         self.last: deque[dict[str, Tensor]] = deque(maxlen=settings.ensemble)
 
+    @property
+    def device(self) -> torch.device:
+        return next(self.encoder.parameters()).device
+
     def begin_epoch(self, epoch: int) -> None:
         """Take the learning rate of this epoch."""
         self.system.begin_epoch(epoch)

@@ -19,7 +19,7 @@ def checkpoint_of(state: TrainingState) -> Checkpoint:
     tensors = {"random": torch.get_rng_state()}
     for name, objective in state.objectives().items():
         tensors.update(module_tensors(name, objective))
-    device = next(state.student.encoder.parameters()).device
+    device = state.student.device
     if device.type == "cuda":
         tensors["random_cuda"] = torch.cuda.get_rng_state(device)
     for name, learner in learners.items():
@@ -59,7 +59,7 @@ def restore(state: TrainingState, checkpoint: Checkpoint) -> None:
     state.control.restore(values["control"])
     state.epoch, state.seconds = values["epoch"], values["seconds"]
     torch.set_rng_state(checkpoint.tensors["random"])
-    device = next(state.student.encoder.parameters()).device
+    device = state.student.device
     if "random_cuda" in checkpoint.tensors and device.type == "cuda":
         torch.cuda.set_rng_state(checkpoint.tensors["random_cuda"], device)
 

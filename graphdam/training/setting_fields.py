@@ -167,6 +167,12 @@ class SettingFields(BaseModel):
         "where that fits, and on batches where it does not.",
     )
     augment: bool = Field(False, description="Crop and mirror images at random (CIFAR).")
+    imitation_shift: int = Field(
+        0,
+        ge=0,
+        description="Pixels by which images move at random, both ways, where the gated model "
+        "imitates its teacher, which itself learns from images as they are.",
+    )
     optimiser: Literal["adam", "sgd", "frank-wolfe"] = Field(
         "adam", description="What moves the weights; sgd and frank-wolfe have momentum."
     )

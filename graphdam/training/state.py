@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from statistics import fmean
 
 import torch
@@ -19,6 +18,7 @@ from graphdam.training.learner import Learner
 from graphdam.training.model import AnyObjective, Model, gate_repeats
 from graphdam.training.nested import NestedPrefixes
 from graphdam.training.settings import Settings
+from graphdam.training.teaching import Lesson, Teaching
 from graphdam.training.team import current_team
 from graphdam.training.width import WidthControl
 
@@ -30,15 +30,6 @@ LEAST_ERROR = 0.002
 
 WATCH_EVERY = 40
 """After so many steps of a long epoch the brake is told how far the student lies away."""
-
-
-@dataclass(frozen=True)
-class Lesson:
-    """What a teacher gives: outputs, those under dropout and, of a look, its validation score."""
-
-    outputs: Tensor
-    noisy: Tensor
-    val: float | None = None
 
 
 class TrainingState:
@@ -63,13 +54,11 @@ class TrainingState:
         self.seconds = 0.0
         self.control = WidthControl(settings, encoder, prepared)
         self.student = Learner(encoder, settings, objective, prepared)
-        self.teacher: Learner | None = None
-        self.teacher_objective = objective
+        self.teaching: Teaching | None = None
         if teacher is not None:
-            self.teacher_objective = objective.for_teacher(teacher)
-            own = None if self.teacher_objective is objective else self.teacher_objective
-            self.teacher = Learner(teacher, settings, own, prepared)
-        self.resting: Lesson | None = None
+            self.teaching = Teaching(
+                teacher, settings, objective, prepared, require_finite=self._require_finite
+            )
         self.gates = list(gates_of(encoder).values())
         self.dam_gates = [gate for gate in self.gates if isinstance(gate, DAMGate)]
         self.task_weight = 1.0
@@ -95,8 +84,10 @@ class TrainingState:
             is_watched = is_last or step % WATCH_EVERY == 0
             time = epoch + (step - 1) / self.prepared.num_batches
             self.control.begin_step(time)
-            lesson = None if self.teacher is None else self._teach(self.teacher, batch)
+            lesson = None if self.teaching is None else self.teaching.step(epoch, batch)
             penalty_weight = self.control.penalty_weight(epoch)
+            if self.teaching is not None and self.settings.imitation_shift > 0:
+                batch, lesson = self.teaching.on_moved(batch)
             loss, outputs = self._descended(lesson, batch)
             losses.append(float(loss.detach()))
             self._step(loss, penalty_weight, time=time, is_watched=is_watched)
@@ -108,8 +99,8 @@ class TrainingState:
                     self._watch()
         for learner in self.learners().values():
             self.team.share_buffers(learner.encoder)
-        if self.teacher is not None and not whole:
-            lesson = self._examine(self.teacher)
+        if self.teaching is not None and not whole:
+            lesson = self.teaching.examine(epoch)
         train, val = self._look(lesson)
         self.epoch += 1
         return HistoryLine(
@@ -140,7 +131,7 @@ class TrainingState:
 
     def _descended(self, lesson: Lesson | None, batch: Prepared) -> tuple[Tensor, Tensor]:
         """The loss of a step and the outputs that it starts from."""
-        with self._step_precision():
+        with step_precision(self.settings, self.student.device):
             return self._loss(lesson, batch) if self.prefixes is None else self._nested()
 
     def _loss(self, lesson: Lesson | None, batch: Prepared) -> tuple[Tensor, Tensor]:
@@ -171,10 +162,6 @@ class TrainingState:
         ]
         return Evaluation(fmean(val.score for val in each), fmean(val.loss for val in each))
 
-    def _step_precision(self) -> torch.autocast:
-        device = next(self.student.encoder.parameters()).device
-        return step_precision(self.settings, device)
-
     def _require_finite(self, value: float) -> None:
         if math.isfinite(value):
             return
@@ -187,64 +174,13 @@ class TrainingState:
             f"check the features for extreme values."
         )
 
-    def _teach(self, teacher: Learner, batch: Prepared) -> Lesson:
-        """The teacher's outputs after one more step, or at its best epoch once it rests.
-
-        Where a batch is not the whole, its outputs before the step will do: they are there.
-        """
-        objective, whole = self.teacher_objective, self.prepared.is_whole
-        if self.epoch >= self.settings.teacher_rests_from:
-            resting = self._rest(teacher)
-            if whole:
-                return resting
-            outputs = teacher.quiet_outputs(objective, batch)
-            return Lesson(outputs, outputs)
-        with self._step_precision():
-            noisy = teacher.outputs(objective, batch)
-            loss = objective.loss(teacher.encoder, batch, noisy)
-        teacher.step(loss)
-        objective.after_step(teacher.encoder)
-        noisy = noisy.detach()
-        return self._examine(teacher, noisy) if whole else Lesson(noisy, noisy)
-
-    def _rest(self, teacher: Learner) -> Lesson:
-        """What the teacher's best epoch makes of the data."""
-        if self.resting is None:
-            teacher.settle()
-            looked_at = self.prepared.looked_at
-            outputs = self.teacher_objective.quiet_outputs(teacher.encoder, looked_at)
-            val = self.teacher_objective.evaluate(outputs, looked_at, "val")
-            self.resting = Lesson(outputs, outputs, val.score)
-        return self.resting
-
-    def _examine(self, teacher: Learner, noisy: Tensor | None = None) -> Lesson:
-        """What the teacher makes of what is looked at, its best epoch kept."""
-        if self.epoch >= self.settings.teacher_rests_from:
-            return self._rest(teacher)
-        lesson, val = self._lesson_on(teacher, self.prepared.looked_at, noisy)
-        teacher.consider(self.epoch, val)
-        return lesson
-
-    def _lesson_on(
-        self, teacher: Learner, prepared: Prepared, noisy: Tensor | None = None
-    ) -> tuple[Lesson, Evaluation]:
-        """What the teacher makes of some data, its outputs under dropout made unless given."""
-        objective = self.teacher_objective
-        if noisy is None and self.settings.disturbs_teacher:
-            with torch.no_grad():
-                noisy = objective.outputs(teacher.encoder.train(), prepared)
-        quiet = teacher.quiet_outputs(objective, prepared)
-        self._require_finite(float(quiet.sum()))
-        val = objective.evaluate(quiet, prepared, "val")
-        return Lesson(quiet, quiet if noisy is None else noisy, val.score), val
-
     @torch.no_grad()
     def _watch(self) -> None:
         """Tell the brake how things stand within an epoch."""
-        if self.teacher is None:
+        if self.teaching is None:
             return
         objective, watched = self.objective, self.prepared.watched
-        lesson, _ = self._lesson_on(self.teacher, watched)
+        lesson, _ = self.teaching.lesson_on(watched)
         outputs = self.student.quiet_outputs(objective, watched)
         val = objective.evaluate(outputs, watched, "val")
         gap = float(objective.disagreement(outputs, lesson.outputs))
@@ -306,7 +242,7 @@ class TrainingState:
         """Whether this epoch may be the one that is kept."""
         settings = self.settings
         will_rest = settings.keeps_nearest and settings.teacher_rests_from < settings.epochs
-        if self.teacher is not None and will_rest and self.resting is None:
+        if self.teaching is not None and will_rest and self.teaching.resting is None:
             return False  # the distances of two epochs are from two teachers
         return self.control.is_final(self.epoch)
 
@@ -324,6 +260,11 @@ class TrainingState:
             return None
         with torch.no_grad():
             return [[round(v, 4) for v in gate.final_values().tolist()] for gate in self.gates]
+
+    @property
+    def teacher(self) -> Learner | None:
+        """The teacher, if there is one."""
+        return None if self.teaching is None else self.teaching.learner
 
     def falls_short(self) -> bool:
         """Whether validation puts the settled student clearly below its settled teacher.
@@ -357,6 +298,6 @@ class TrainingState:
     def objectives(self) -> dict[str, AnyObjective]:
         """One where teacher and student share it: a file holds every tensor once."""
         objectives = {"objective": self.objective}
-        if self.teacher_objective is not self.objective:
-            objectives["teacher_objective"] = self.teacher_objective
+        if self.teaching is not None and self.teaching.objective is not self.objective:
+            objectives["teacher_objective"] = self.teaching.objective
         return objectives

@@ -48,6 +48,12 @@ def test_without_padding_an_image_is_only_mirrored_and_bytes_stay_bytes() -> Non
         assert torch.equal(after, before) or torch.equal(after, before.flip(-1))
 
 
+def test_without_flips_an_image_is_only_moved() -> None:
+    given = images(20)
+    for before, after in zip(given, crop_and_flip(given, padding=2, flips=False), strict=True):
+        assert any(torch.equal(after, window) for window in windows(before, 2)[::2])
+
+
 def test_a_seed_draws_the_same_crops() -> None:
     given, made = images(8), []
     for seed in (3, 3, 4):

@@ -53,6 +53,7 @@ RUNS: list[tuple[str, dict[str, Any]]] = [
     ("default", {"model": "lenet5", "target_width": (4, 6, 9)}),
     ("default", {"model": "preresnet", "depth": 8, "augment": True}),
     ("default", {"max_parameters": 6000}),
+    ("default", {"imitation_shift": 1}),
     ("default", {"dropout": 0.3, "teacher_end": 0.5, "optimiser": "sgd", "lr": 0.05}),
     ("paper", {}),
     ("paper", {"model": "preresnet", "depth": 8}),
@@ -151,6 +152,30 @@ def test_the_learning_rate_falls_to_nothing_along_a_cosine(
     assert rates == pytest.approx([0.01, 0.01 * 0.853553, 0.005, 0.01 * 0.146447], rel=1e-5)
 
 
+def test_moved_images_are_imitated_and_the_teacher_learns_from_them_as_they_are() -> None:
+    still, moved = (fit(quick_images(epochs=1, imitation_shift=by))[0] for by in (0, 2))
+    assert still.teacher is not None
+    assert moved.teacher is not None
+    assert_same_weights(still.teacher, moved.teacher)
+    assert still.chosen.loss != moved.chosen.loss
+
+
+def test_what_is_imitated_is_the_teachers_answer_to_the_moved_images() -> None:
+    torch.manual_seed(0)
+    task = ImageTask(quick_images(), IMAGES)
+    whole = task.prepare_training(task.build(), task.build_objective(task.build(), seed=0))
+    batch = next(iter(whole.batches()))
+    moved = batch.moved(1)
+    assert torch.equal(moved.labels("train"), batch.labels("train"))
+    (before,), (after,) = batch.inputs(), moved.inputs()
+    padded = torch.nn.functional.pad(before, (1,) * 4, value=float(before.min()))
+    size = before.size(-1)
+    places = [(top, left) for top in range(3) for left in range(3)]
+    windows = [padded[..., top : top + size, left : left + size] for top, left in places]
+    for at, image in enumerate(after):
+        assert any(torch.equal(image, window[at]) for window in windows)
+
+
 def test_plain_gradient_descent_moves_all_or_the_weights_alone() -> None:
     def kinds(**given: Any) -> list[str]:
         settings = quick_images(**given)
@@ -236,6 +261,16 @@ AGAINST = "These settings contradict each other: "
             {"dataset": "cora", "min_width": 0},
             f"{AGAINST}min_width=0 is for branches beside a residual path, which models of graphs "
             "have not: the smallest is 1.",
+        ),
+        (
+            {"dataset": "mnist", "recipe": "paper", "imitation_shift": 1},
+            f"{AGAINST}imitation_shift=1 is for a gated model beside a teacher, and there is none: "
+            "leave it out.",
+        ),
+        (
+            {"dataset": "mnist", "model": "autoencoder", "imitation_shift": 1},
+            f"{AGAINST}imitation_shift=1 is for models that tell classes; an autoencoder rebuilds "
+            "images as they are: leave it out.",
         ),
         (
             {"dataset": "mnist", "recipe": "minge"},

@@ -176,7 +176,8 @@ def test_of_the_epochs_beside_a_resting_teacher_the_nearest_is_kept(
 
     def look(line: HistoryLine) -> None:
         assert state is not None
-        lesson, objective = state.resting, state.objective
+        assert state.teaching is not None
+        lesson, objective = state.teaching.resting, state.objective
         if lesson is not None:
             z = objective.quiet_outputs(state.student.encoder, state.prepared)
             gaps[line.epoch] = float(objective.disagreement(z, lesson.outputs))
@@ -264,12 +265,13 @@ def test_what_the_teachers_objective_has_learnt_is_restored(
     checkpoint = checkpoint_of(trained)
     assert bool(checkpoint.part("teacher_objective")) == taught
     restore(other, checkpoint)
-    assert_same_weights(other.objective, trained.objective)
-    assert_same_weights(other.teacher_objective, trained.teacher_objective)
-    assert (other.teacher_objective is other.objective) == (not taught)
+    restored, there = other.objectives(), trained.objectives()
+    assert list(restored) == ["objective", "teacher_objective"][: 1 + taught]
+    for name, module in restored.items():
+        assert_same_weights(module, there[name])
     if taught:
-        fresh = state(0).teacher_objective.state_dict()
-        learnt = trained.teacher_objective.state_dict()
+        fresh = state(0).objectives()["teacher_objective"].state_dict()
+        learnt = there["teacher_objective"].state_dict()
         assert any(not torch.equal(value, fresh[name]) for name, value in learnt.items())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -72,7 +73,7 @@ def test_what_is_handed_back_is_float32_and_compacts_exactly(
 
 
 def test_one_step_goes_where_a_float32_step_goes(quick: MakeSettings, sbm: Graph) -> None:
-    still = {"dropout": 0.0, "feature_dropout": 0.0, "gate": None, "epochs": 1}
+    still: dict[str, Any] = {"dropout": 0.0, "feature_dropout": 0.0, "gate": None, "epochs": 1}
     still |= {"optimiser": "sgd", "lr": 1.0}
     torch.manual_seed(0)
     begin = parameters_to_vector(build_gated(quick(**still), sbm).parameters()).detach()

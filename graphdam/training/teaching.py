@@ -1,0 +1,113 @@
+"""What a wide teacher does beside a gated model: learn, rest, and show its outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from graphdam.objectives import Evaluation, Prepared, PreparedImages
+from graphdam.training.compute import step_precision
+from graphdam.training.learner import Learner
+from graphdam.training.model import AnyObjective, Model
+from graphdam.training.settings import Settings
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What a teacher gives: outputs, those under dropout and, of a look, its validation score."""
+
+    outputs: Tensor
+    noisy: Tensor
+    val: float | None = None
+
+
+class Teaching:
+    """A teacher that learns on until it rests at its best epoch.
+
+    Args:
+        teacher: a wide model.
+        settings: see `Settings`.
+        objective: the student's, which the teacher shares unless it owns parameters.
+        prepared: what both learn from.
+        require_finite: refuses a sum of outputs that is not finite.
+    """
+
+    def __init__(
+        self,
+        teacher: Model,
+        settings: Settings,
+        objective: AnyObjective,
+        prepared: Prepared,
+        *,
+        require_finite: Callable[[float], None],
+    ) -> None:
+        self.settings = settings
+        self.prepared = prepared
+        self.objective = objective.for_teacher(teacher)
+        own = None if self.objective is objective else self.objective
+        self.learner = Learner(teacher, settings, own, prepared)
+        self.resting: Lesson | None = None
+        self._require_finite = require_finite
+
+    def step(self, epoch: int, batch: Prepared) -> Lesson:
+        """The teacher's outputs after one more step, or at its best epoch once it rests.
+
+        Where a batch is not the whole, its outputs before the step will do: they are there.
+        """
+        objective, learner, whole = self.objective, self.learner, self.prepared.is_whole
+        if self._rests(epoch):
+            resting = self._rest()
+            return resting if whole else self._shown(batch)
+        with step_precision(self.settings, learner.device):
+            noisy = learner.outputs(objective, batch)
+            loss = objective.loss(learner.encoder, batch, noisy)
+        learner.step(loss)
+        objective.after_step(learner.encoder)
+        noisy = noisy.detach()
+        return self.examine(epoch, noisy) if whole else Lesson(noisy, noisy)
+
+    def on_moved(self, batch: Prepared) -> tuple[Prepared, Lesson]:
+        """A step's images moved at random, and what the teacher makes of them."""
+        assert isinstance(batch, PreparedImages)
+        batch = batch.moved(self.settings.imitation_shift)
+        return batch, self._shown(batch)
+
+    def examine(self, epoch: int, noisy: Tensor | None = None) -> Lesson:
+        """What the teacher makes of what is looked at, its best epoch kept."""
+        if self._rests(epoch):
+            return self._rest()
+        lesson, val = self.lesson_on(self.prepared.looked_at, noisy)
+        self.learner.consider(epoch, val)
+        return lesson
+
+    def lesson_on(
+        self, prepared: Prepared, noisy: Tensor | None = None
+    ) -> tuple[Lesson, Evaluation]:
+        """What the teacher makes of some data, its outputs under dropout made unless given."""
+        if noisy is None and self.settings.disturbs_teacher:
+            with torch.no_grad():
+                noisy = self.objective.outputs(self.learner.encoder.train(), prepared)
+        quiet = self.learner.quiet_outputs(self.objective, prepared)
+        self._require_finite(float(quiet.sum()))
+        val = self.objective.evaluate(quiet, prepared, "val")
+        return Lesson(quiet, quiet if noisy is None else noisy, val.score), val
+
+    def _rests(self, epoch: int) -> bool:
+        return epoch >= self.settings.teacher_rests_from
+
+    def _rest(self) -> Lesson:
+        """What the teacher's best epoch makes of the data."""
+        if self.resting is None:
+            self.learner.settle()
+            looked_at = self.prepared.looked_at
+            outputs = self.objective.quiet_outputs(self.learner.encoder, looked_at)
+            val = self.objective.evaluate(outputs, looked_at, "val")
+            self.resting = Lesson(outputs, outputs, val.score)
+        return self.resting
+
+    def _shown(self, batch: Prepared) -> Lesson:
+        outputs = self.learner.quiet_outputs(self.objective, batch)
+        return Lesson(outputs, outputs)
