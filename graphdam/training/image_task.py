@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import torch
+
 from graphdam.compaction import deviation
 from graphdam.data import Images
 from graphdam.nn import ImageModel
@@ -70,6 +72,13 @@ class ImageTask(Task[ImageModel, PreparedImages]):
         return PreparedImages.of(
             self.images, batch_size=settings.batch_size, augment=settings.augment
         )
+
+    def take_up(self, model: ImageModel) -> None:
+        """Kernels with their channels last, which CPUs and GPUs convolve with faster."""
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def hand_back(self, model: ImageModel) -> None:
+        model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
 
     def deviation(self, model: ImageModel, compact: ImageModel, prepared: PreparedImages) -> float:
         chunks = prepared.watched.inputs()

@@ -74,6 +74,10 @@ class Task(ABC, Generic[M, P]):
         """The data as it is trained on."""
         return self.prepare(model, objective)
 
+    def take_up(self, model: M) -> None:
+        """Make a model ready to be trained."""
+        del model
+
     def hand_back(self, model: M) -> None:
         """Make a trained model read the data as it is."""
         del model

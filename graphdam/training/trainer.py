@@ -117,6 +117,9 @@ class Trainer:
                 objective = task.build_objective(encoder, seed=seed)
             if teacher is None and settings.teacher and gates_of(encoder):
                 teacher = task.build_wide().to(device)
+            trained = [encoder] if teacher is None else [encoder, teacher]
+            for each in trained:
+                task.take_up(each)
             prepared = task.prepare_training(encoder, objective)
             state = TrainingState(settings, encoder, teacher, objective, prepared, seed)
             with _stored(checkpoint, state.team) as stored:
@@ -126,9 +129,8 @@ class Trainer:
         chosen = state.student.settle()
         teacher_chosen = None if state.teacher is None else state.teacher.settle()
         falls_short = state.falls_short()
-        for each in (encoder, teacher):
-            if each is not None:
-                task.hand_back(each)
+        for each in trained:
+            task.hand_back(each)
         notes = state.control.notes() + state.student.system.notes()
         fit = Fit(encoder, teacher, chosen, teacher_chosen, state.seconds, notes)
         fit = self._fall_back(fit) if falls_short else fit

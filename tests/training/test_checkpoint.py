@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import save_file
-from torch import nn
+from torch import Tensor, nn
 
 from graphdam.errors import TrainingError
 from graphdam.training.checkpoint import (
@@ -95,11 +96,27 @@ def test_another_format_names_the_version_that_wrote_it(tmp_path: Path) -> None:
     )
 
 
-def test_a_restored_optimiser_takes_the_same_next_steps() -> None:
-    torch.manual_seed(0)
-    first, second, x = nn.Linear(4, 2), nn.Linear(4, 2), torch.randn(8, 4)
+def channels_last_conv() -> nn.Module:
+    layer = nn.Conv2d(3, 2, 2)
+    layer.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return layer
 
-    def step(model: nn.Linear, optimiser: torch.optim.Optimizer) -> None:
+
+@pytest.mark.parametrize(
+    ("make_layer", "x"),
+    [
+        (lambda: nn.Linear(4, 2), torch.arange(32.0).view(8, 4) / 32),
+        (channels_last_conv, torch.arange(96.0).view(2, 3, 4, 4) / 96),
+    ],
+    ids=["linear", "channels-last"],
+)
+def test_a_restored_optimiser_takes_the_same_next_steps(
+    tmp_path: Path, make_layer: Callable[[], nn.Module], x: Tensor
+) -> None:
+    torch.manual_seed(0)
+    first, second = make_layer(), make_layer()
+
+    def step(model: nn.Module, optimiser: torch.optim.Optimizer) -> None:
         optimiser.zero_grad()
         model(x).square().mean().backward()
         optimiser.step()
@@ -109,11 +126,10 @@ def test_a_restored_optimiser_takes_the_same_next_steps() -> None:
         step(first, begun)
     second.load_state_dict(first.state_dict())
     resumed = torch.optim.Adam(second.parameters(), lr=0.1, fused=True)
-    restore_optimiser(
-        resumed,
-        {k.removeprefix("adam/"): v.clone() for k, v in optimiser_tensors("adam", begun).items()},
-    )
+    write_checkpoint(tmp_path / "file", Checkpoint(optimiser_tensors("adam", begun), {}))
+    restore_optimiser(resumed, read_checkpoint(tmp_path / "file").part("adam"))
     for _ in range(3):
         step(first, begun)
         step(second, resumed)
-    assert torch.equal(first.weight, second.weight)
+    for here, there in zip(first.parameters(), second.parameters(), strict=True):
+        assert torch.equal(here, there)

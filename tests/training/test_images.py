@@ -76,6 +76,26 @@ def test_a_compact_model_has_the_outputs_of_the_gated_one(
     assert deviation_of(settings, found.encoder) < 1e-5
 
 
+def test_kernels_have_their_channels_last_while_they_are_trained(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[bool] = []
+    step = Learner.step
+
+    def noted(self: Learner, *given: Any, **named: Any) -> None:
+        kernels = [each for each in self.encoder.parameters() if each.dim() == 4]
+        seen.extend(each.is_contiguous(memory_format=torch.channels_last) for each in kernels)
+        step(self, *given, **named)
+
+    monkeypatch.setattr(Learner, "step", noted)
+    found, _ = fit(quick_images(model="lenet5", epochs=1))
+    assert seen
+    assert all(seen)
+    assert found.teacher is not None
+    for model in (found.encoder, found.teacher):
+        assert all(each.is_contiguous() for each in model.parameters())
+
+
 @pytest.mark.parametrize("epoch", [1, 2, 3])
 @pytest.mark.parametrize(("recipe", "given"), RUNS)
 def test_an_interrupted_seed_ends_bit_for_bit_where_it_would_have(
