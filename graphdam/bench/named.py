@@ -128,6 +128,15 @@ def _paper_graphs(*, quick: bool) -> Bench:
     return Bench("paper-graphs", summary, cells)
 
 
+_LESS_THAN_LENET: tuple[str, dict[str, Any]] = (
+    "lenet5",
+    {"max_multiply_adds": 229_300, "epochs": 24},
+)
+
+_LESS_THAN_MLP: tuple[str, dict[str, Any]] = "mlp", {"max_parameters": 39_991, "epochs": 60}
+"""A tenth of the wide model's multiply-adds, 15 % of its parameters; small models learn long."""
+
+
 def _pruning(*, quick: bool) -> Bench:
     slimming = _swept("l1", 0.5, 0.1, 2.0)
     methods = (
@@ -140,6 +149,9 @@ def _pruning(*, quick: bool) -> Bench:
     )
     cells = cells_of(methods, datasets=("mnist",), models=("lenet5", "mlp"), quick=quick)
     if not quick:
+        for model, budget in _LESS_THAN_LENET, _LESS_THAN_MLP:
+            method = Method("budget", {**budget, "imitation_shift": 1, "gate_end": 0.4})
+            cells += cells_of((method,), datasets=("mnist",), models=(model,), quick=quick)
         models = ("preresnet", "vgg16")
         cells += cells_of(methods, datasets=("cifar10-subset",), models=models, quick=quick)
     summary = "MLP and CNNs on images: DAM with and without a teacher, and network slimming."

@@ -149,4 +149,7 @@ def test_pruning_is_about_images_and_slims_with_and_without_epochs_afterwards() 
         assert tuned.gate_end < untuned.gate_end == 1
         assert tuned.changed() | {"gate_end": 1.0} == untuned.changed()
     assert {name.rsplit("-", 1)[0] for name in cells if name.count("-") == 2} <= wheres
-    assert len(cells) == 4 * 11
+    # of 266,610 and 2,293,000
+    assert cells["mnist-mlp-budget"].limits == {"parameters": 39_991}
+    assert cells["mnist-lenet5-budget"].limits == {"multiply_adds": 229_300}
+    assert len(cells) == 4 * 11 + 2
