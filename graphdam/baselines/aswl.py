@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -156,10 +156,8 @@ class SparseAttention:
         for row, dense, ratio in zip(
             self.bounds, self.dense.values(), self.ratios().values(), strict=True
         ):
-            size = dense.abs().flatten()
             half = self.window / 2
-            for at, share in enumerate((ratio - half, ratio, ratio + half)):
-                row[at] = _smallest_kept(size, share)
+            row.copy_(_smallest_kept(dense.abs().flatten(), (ratio - half, ratio, ratio + half)))
 
     def _cut(self) -> None:
         with torch.no_grad():
@@ -170,9 +168,20 @@ class SparseAttention:
                 weight.copy_(dense * (dense.abs() >= threshold))
 
 
-def _smallest_kept(size: Tensor, share: float) -> Tensor:
-    """The value below which this share lies; 0 where none does, more than all where all do."""
-    count = min(max(round(share * size.numel()), 0), size.numel())
-    if count == size.numel():
-        return size.new_tensor(torch.inf)
-    return size.kthvalue(count + 1).values
+def _smallest_kept(size: Tensor, shares: Sequence[float]) -> Tensor:
+    """The values below which these shares lie; 0 where none does, more than all where all do.
+
+    >>> _smallest_kept(torch.tensor([3.0, 0.0, 1.0, 2.0]), (-0.1, 0.5, 1.0))
+    tensor([0., 2., inf])
+    """
+    total = size.numel()
+    counts = [min(max(round(share * total), 0), total) for share in shares]
+    # the shorter end, sorted: most of the order is of no use
+    if 2 * min(counts) > total:
+        order = size.topk(total - min(counts)).values.flip(0)
+        first = min(counts)
+    else:
+        order = size.topk(min(max(counts) + 1, total), largest=False).values
+        first = 0
+    order = torch.cat([order, order.new_tensor([torch.inf])])
+    return order[torch.tensor([count - first for count in counts], device=size.device)]

@@ -200,6 +200,8 @@ def _changes(record: RunRecord) -> list[str]:
 def _change(name: str, value: object) -> str:
     if name == "ball":
         return str(value)
+    if name == "gate_end" and value == 1:
+        return "untuned"
     if name == "act":
         return _ACTIVATIONS.get(str(value), f"act={value}")
     return f"{name}={value}"

@@ -51,19 +51,21 @@ def lowest(ball: NormBall, direction: Tensor) -> float:
 def by_solver(norm_of: NormBall, direction: Tensor) -> float:
     """The least inner product with a point of the ball, found by a general solver."""
     found = math.inf
+
+    def room(point: np.ndarray) -> float:
+        return RADIUS - float(norm_of.norm(torch.tensor(point).view_as(direction)))
+
     for seed in range(3):
         start = norm_of.pull_inside(drawn(*direction.shape, seed=seed)).flatten().numpy()
         solved = minimize(
             lambda v: float(v @ direction.flatten().numpy()),
             start,
             method="SLSQP",
-            constraints={
-                "type": "ineq",
-                "fun": lambda v: RADIUS - float(norm_of.norm(torch.tensor(v).view_as(direction))),
-            },
+            constraints={"type": "ineq", "fun": room},
             options={"maxiter": 300, "ftol": 1e-10},
         )
-        found = min(found, float(solved.fun))
+        if room(solved.x) > -1e-6:  # it may give up outside: the norms have edges
+            found = min(found, float(solved.fun))
     return found
 
 
