@@ -74,6 +74,8 @@ class DAMGate(Gate):
         thresholds = [position(index, num_channels, span) for index in range(num_channels)]
         positions = torch.tensor(thresholds[::-1], dtype=dtype)
         self.register_buffer("positions", positions, persistent=False)
+        self.is_watched = False
+        self._felt: Tensor | None = None
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -85,7 +87,29 @@ class DAMGate(Gate):
         # Straight through: the value of the clamped offset with the gradient of the free one.
         clamped = self.offset.detach().clamp(min=self.lowest_offset)
         offset = clamped + (self.offset - self.offset.detach())
-        return torch.relu(torch.tanh(self.steepness * (self.positions + offset)))
+        values = torch.relu(torch.tanh(self.steepness * (self.positions + offset)))
+        if self.is_watched and values.requires_grad:
+            now = values.detach()
+            values.register_hook(  # type: ignore[no-untyped-call]
+                lambda gradient: self._feel(gradient * now)
+            )
+        return values
+
+    def _feel(self, change: Tensor) -> None:
+        self._felt = change if self._felt is None else self._felt + change
+
+    def take_felt(self) -> Tensor | None:
+        r"""What losses felt of each channel since this was last asked, where `is_watched`.
+
+        The sum of :math:`g_j \, \partial L / \partial g_j` over backward passes: to first order
+        what L loses when channel j closes. Unlike the gradient of the offset it does not vanish
+        where the gate is steep.
+
+        Returns:
+            [num_channels]; None where no backward pass came by.
+        """
+        felt, self._felt = self._felt, None
+        return felt
 
     def penalty(self) -> Tensor:
         r"""The offset :math:`\beta`, constant once the layer is at its minimum width."""

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, TypeVar
+
+from torch import Tensor
+
+T = TypeVar("T", float, Tensor)
 
 SMOOTHING = 0.9
 """How much of the past the moving averages of the gaps keep in an epoch."""
@@ -148,6 +152,6 @@ class Brake:
         self.has_let_go = values["has_let_go"]
 
 
-def smoothed(past: float | None, now: float) -> float:
+def smoothed(past: T | None, now: T) -> T:
     """The moving average after one more value."""
     return now if past is None else SMOOTHING * past + (1 - SMOOTHING) * now

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, TypeAlias
 
+import torch
+
 from graphdam.errors import SettingsError
 from graphdam.gates import DAMGate, GeometricSchedule
 from graphdam.training.brake import smoothed
@@ -22,11 +24,11 @@ class Budget:
     loses the least by it for what it saves: the least
 
     .. math::
-        \frac{-\partial L / \partial \beta_l}{\mathrm{cost} - \mathrm{cost}_l}
+        \frac{\overline{| g_j \, \partial L / \partial g_j |}}{\mathrm{cost} - \mathrm{cost}_l}
 
-    where :math:`L` is the loss without the penalty, :math:`\beta_l` the offset of layer l's gate
-    (the numerator is a moving average: the first-order price of closing, as in `"Pruning
-    Convolutional Neural Networks for Resource Efficient Inference"
+    where :math:`g_j` is the value of layer l's gate for its last open channel j, :math:`L` the loss
+    of a step (the numerator is a moving average over steps: the first-order price of closing, as in
+    `"Pruning Convolutional Neural Networks for Resource Efficient Inference"
     <https://arxiv.org/abs/1611.06440>`_), and :math:`\mathrm{cost}_l` the cost with one channel
     less there. Costs are counted on the compacted model itself.
 
@@ -55,7 +57,9 @@ class Budget:
         self.limits = dict(limits)
         self.gates = list(gates)
         self.repeats = list(repeats or [1] * len(gates))
-        self.worths = [0.0] * len(self.gates)
+        self.worths = [torch.zeros(gate.num_channels) for gate in self.gates]
+        for gate in self.gates:
+            gate.is_watched = True
         self.has_closed = False
         self.cost = cache(cost)
         self._refuse_impossible()
@@ -77,17 +81,12 @@ class Budget:
                     f"{kind.replace('_', '-')}; allow at least that many, or lower min_width."
                 )
 
-    def weigh(self, penalty_weight: float) -> None:
-        """Take in what this step's gradient says that each layer's channels are worth.
-
-        Args:
-            penalty_weight: λ, whose own pull on the offsets is not the task's.
-        """
-        pull = penalty_weight / len(self.gates)
+    def weigh(self) -> None:
+        """Take in what this step's loss says that each layer's channels are worth."""
         for index, gate in enumerate(self.gates):
-            if gate.offset.grad is not None:
-                worth = pull - float(gate.offset.grad)
-                self.worths[index] = smoothed(self.worths[index], worth)
+            felt = gate.take_felt()
+            if felt is not None:
+                self.worths[index] = smoothed(self.worths[index], felt.abs().cpu())
 
     def enforce(self, epoch: float) -> None:
         """Close channels until the model costs what it may in this epoch."""
@@ -100,10 +99,14 @@ class Budget:
 
     def values(self) -> dict[str, Any]:
         """What a checkpoint must hold of it."""
-        return {"worths": self.worths, "has_closed": self.has_closed}
+        return {
+            "worths": [worth.tolist() for worth in self.worths],
+            "has_closed": self.has_closed,
+        }
 
     def restore(self, values: dict[str, Any]) -> None:
-        self.worths, self.has_closed = values["worths"], values["has_closed"]
+        self.worths = [torch.tensor(worth) for worth in values["worths"]]
+        self.has_closed = values["has_closed"]
 
     def _exceeded(self, widths: Sequence[int], epoch: float) -> str | None:
         """The kind of cost that is furthest above what it may be, if any is."""
@@ -123,5 +126,6 @@ class Budget:
                 fewer = [width - (each == index) for each, width in enumerate(widths)]
                 saved = now - self.cost(*fewer)[kind]
                 if saved > 0:
-                    prices[index] = self.worths[index] / saved, -saved
+                    worth = float(self.worths[index][widths[index] - 1])
+                    prices[index] = worth / saved, -saved
         return min(prices, key=prices.__getitem__)

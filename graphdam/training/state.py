@@ -127,7 +127,7 @@ class TrainingState:
             loss = loss + penalty_weight * student.penalty()
         self.student.step(loss, decay=control.brake.decay)
         self.objective.after_step(student)
-        control.end_step(time, penalty_weight=penalty_weight, is_watched=is_watched)
+        control.end_step(time, is_watched=is_watched)
 
     def _descended(self, lesson: Lesson | None, batch: Prepared) -> tuple[Tensor, Tensor]:
         """The loss of a step and the outputs that it starts from."""

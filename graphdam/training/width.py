@@ -104,12 +104,11 @@ class WidthControl:
             return 0.0
         return self.penalty.weight_at(epoch) * self.brake.pressure
 
-    def end_step(self, time: float, *, penalty_weight: float, is_watched: bool = True) -> None:
+    def end_step(self, time: float, *, is_watched: bool = True) -> None:
         """Keep the offsets where they matter and within the budget.
 
         Args:
             time: of the step, in epochs.
-            penalty_weight: the λ that its loss had.
             is_watched: whether the brake is told after it, and may turn: the offsets are averaged
                 from turn to turn.
         """
@@ -117,7 +116,7 @@ class WidthControl:
             highest = max(gate.initial_offset, gate.offset_of(gate.num_channels))
             gate.set_offset(min(max(float(gate.offset.detach()), gate.lowest_offset), highest))
         if self.budget is not None:
-            self.budget.weigh(penalty_weight)
+            self.budget.weigh()
             self.budget.enforce(time)
         if is_watched:
             self.mean_offsets = [

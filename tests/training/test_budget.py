@@ -7,7 +7,9 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+import torch
 from tiny_images import quick_images, tiny_images
+from torch import Tensor
 from training_runs import assert_same_weights, train
 
 from graphdam.data import Graph
@@ -115,6 +117,11 @@ def widths(budget: Budget) -> list[int]:
     return [gate.width for gate in budget.gates]
 
 
+def worths(*of_layers: float) -> list[Tensor]:
+    """Every channel of a layer alike."""
+    return [torch.full((16,), each) for each in of_layers]
+
+
 def test_nothing_closes_before_it_must(budget: Budget) -> None:
     budget.enforce(0)
     assert widths(budget) == [16, 16, 16]
@@ -123,7 +130,7 @@ def test_nothing_closes_before_it_must(budget: Budget) -> None:
 
 
 def test_the_layer_that_is_worth_least_closes(budget: Budget) -> None:
-    budget.worths = [1.0, 1e-6, 1.0]
+    budget.worths = worths(1.0, 1e-6, 1.0)
     budget.enforce(5)
     first, second, third = widths(budget)
     assert (first, third) == (16, 16)
@@ -133,14 +140,14 @@ def test_the_layer_that_is_worth_least_closes(budget: Budget) -> None:
 def test_of_equal_worth_the_layer_closes_that_saves_most(budget: Budget) -> None:
     # karate has 34 features: a channel of the first layer costs 34 + 1 + 16, of the second
     # 16 + 1 + 16, of the third 16 + 1 + 4
-    budget.worths = [1.0, 1.0, 1.0]
+    budget.worths = worths(1.0, 1.0, 1.0)
     budget.enforce(1)
     first, second, third = widths(budget)
     assert first < second <= third == 16
 
 
 def test_a_layer_at_its_minimum_makes_the_others_give_way(budget: Budget) -> None:
-    budget.worths = [1.0, -1.0, 1.0]
+    budget.worths = worths(1.0, 0.0, 1.0)
     limit = budget.cost(8, 2, 8)["parameters"]
     budget.allowed["parameters"] = type(budget.allowed["parameters"])(limit, limit, 0, 0)
     budget.enforce(0)
@@ -148,12 +155,36 @@ def test_a_layer_at_its_minimum_makes_the_others_give_way(budget: Budget) -> Non
     assert budget.cost(*widths(budget))["parameters"] <= limit
 
 
-def test_worth_is_the_gradient_without_the_penaltys_pull(budget: Budget) -> None:
-    for gate in budget.gates:
-        gate.offset.grad = gate.offset.detach().new_tensor(0.5)
-    # λ = 3 pulls each of three offsets by 1, so the task itself has −0.5: wider is better
-    budget.weigh(penalty_weight=3.0)
-    assert budget.worths == pytest.approx([0.1 * 0.5] * 3)
+def test_the_last_open_channels_are_what_is_weighed(budget: Budget) -> None:
+    open_ones = torch.arange(16) < 4
+    # what is closed of the first layer has no worth any more
+    budget.worths = [1e3 * open_ones, *worths(1.0, 1e3)]
+    for gate, width in zip(budget.gates, (4, 16, 16), strict=True):
+        gate.set_offset(gate.offset_of(width))
+    limit = budget.cost(4, 12, 16)["parameters"]
+    budget.allowed["parameters"] = type(budget.allowed["parameters"])(limit, limit, 0, 0)
+    budget.enforce(0)
+    assert widths(budget) == [4, 12, 16]
+
+
+@pytest.mark.parametrize("steepness", [1.0, 31.0])
+def test_worth_is_what_the_loss_loses_with_a_channel_however_steep_the_gate(
+    budget: Budget, steepness: float
+) -> None:
+    first = budget.gates[0]
+    first.set_steepness(steepness)
+    first.set_offset(first.offset_of(10))
+    prices = torch.linspace(-1, 1, 16)
+    passes = 2
+    for _ in range(passes):  # as a gate that stands at two places
+        (first(torch.ones(16)) @ prices).backward()
+    budget.weigh()
+    lost = (prices * first.values().detach()).abs()  # linear: to first order is to all orders
+    torch.testing.assert_close(budget.worths[0], 0.1 * passes * lost)
+    assert float(budget.worths[0][9]) > 0 == float(budget.worths[0][10])
+    assert not budget.worths[1].any()
+    budget.weigh()  # nothing was felt since
+    torch.testing.assert_close(budget.worths[0], 0.1 * passes * lost)
 
 
 @pytest.mark.parametrize("kind", ["parameters", "multiply_adds"])

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 
 import pytest
+import torch
 
 from graphdam.data import Graph
 from graphdam.errors import SettingsError
@@ -67,7 +68,7 @@ def test_the_final_width_is_frozen_midway_between_two_thresholds(
     gate.set_offset(start)
     width = gate.width
     for _ in range(300):
-        control_.end_step(0, penalty_weight=0.0)  # the moving average forgets where the gate began
+        control_.end_step(0)  # the moving average forgets where the gate began
     control_.begin_epoch(60)
     assert gate.width == width
     step = gate.span / gate.num_channels
@@ -86,7 +87,7 @@ def test_an_offset_that_swings_ends_at_its_average(control: MakeControl) -> None
         gate.set_offset(gate.offset_of(7 if epoch % 2 else 3))
         control_.brake.observe(gap_of_student=1.0, gap_of_teacher=1.0, information=100.0)
         average = 0.9 * average + 0.1 * offset(gate)
-        control_.end_step(epoch, penalty_weight=0.0)
+        control_.end_step(epoch)
     assert gate.width == 7
     control_.begin_epoch(60)
     assert gate.width == open_channels(average, 16, gate.span) == 5
@@ -100,7 +101,7 @@ def test_a_target_is_met_exactly_by_the_end_of_the_schedule(
     gate, widths = control_.gates[0], []
     for epoch in range(100):
         control_.begin_epoch(epoch)
-        control_.end_step(epoch, penalty_weight=0.0)
+        control_.end_step(epoch)
         widths.append(gate.width)
         assert not gate.offset.requires_grad
         assert control_.penalty_weight(epoch) == 0.0
@@ -184,7 +185,7 @@ def test_a_final_width_relieves_decay_only_if_it_was_learnt(
     control_ = control(brake_tolerance=1.0, **given)
     for epoch in range(60):
         control_.begin_epoch(epoch)
-        control_.end_step(epoch, penalty_weight=0.0)
+        control_.end_step(epoch)
         control_.brake.observe(gap_of_student=0.1, gap_of_teacher=1.0, information=100.0)
     for _ in range(50):
         control_.brake.observe(gap_of_student=9.0, gap_of_teacher=1.0, information=100.0)
@@ -196,12 +197,12 @@ def test_a_control_survives_a_checkpoint(control: MakeControl) -> None:
     first, second = control(max_parameters=300), control(max_parameters=300)
     first.brake.observe(gap_of_student=0.3, gap_of_teacher=0.1, information=100.0)
     first.begin_epoch(20)
-    first.gates[0].offset.sum().backward()  # type: ignore[no-untyped-call]
-    first.end_step(20, penalty_weight=0.0)
+    first.gates[0](torch.ones(16)).sum().backward()
+    first.end_step(20)
     second.restore(first.values())
     assert second.brake.decay < 1
     assert second.budget is not None
-    assert second.budget.worths[0] < 0
+    assert second.budget.worths[0].any()
     assert first.values() == second.values()
 
 
@@ -210,11 +211,11 @@ def test_offsets_do_not_wander_off(control: MakeControl, recipe: str) -> None:
     control_ = control(recipe)
     gate = control_.gates[0]
     gate.set_offset(math.inf)
-    control_.end_step(0, penalty_weight=0.0)
+    control_.end_step(0)
     assert offset(gate) == pytest.approx(gate.initial_offset)
     assert gate.width == 16
     gate.set_offset(-math.inf)
-    control_.end_step(0, penalty_weight=0.0)
+    control_.end_step(0)
     assert offset(gate) == pytest.approx(gate.lowest_offset)
     assert gate.width == gate.min_width == 2
 
