@@ -73,6 +73,7 @@ def record_of(
         prefixes=_prefixes(settings, results),
         parameters=[result.parameters for result in results],
         multiply_adds=[result.multiply_adds for result in results],
+        trained_parameters=_trained(results),
         sparsity=None if settings.system is None else _sparsities(results),
         latency=latency,
         deviation=max(result.deviation for result in results),
@@ -98,6 +99,12 @@ def _prefixes(settings: Settings, results: list[SeedResult]) -> list[list[Prefix
 
 def _sparsities(results: list[SeedResult]) -> list[Sparsity]:
     return [result.sparsity for result in results if result.sparsity is not None]
+
+
+def _trained(results: list[SeedResult]) -> list[int] | None:
+    """By seed, where every seed's result says so."""
+    counts = [each.trained_parameters for each in results if each.trained_parameters is not None]
+    return counts if len(counts) == len(results) else None
 
 
 def _further(scores: list[dict[str, float]]) -> dict[str, Scores]:

@@ -52,6 +52,7 @@ class SeedResult(Frozen):
     parameters: int
     multiply_adds: int
     sparsity: Sparsity | None = None
+    trained_parameters: int | None = None
     deviation: float
     seconds: float
     wide: WideResult | None
@@ -136,6 +137,7 @@ def run_seed(
         start_widths=start_widths,
         **task.cost(compact, prepared),
         sparsity=sparsity_of(compact) if settings.system is not None else None,
+        trained_parameters=fit.num_trained,
         deviation=difference,
         seconds=fit.seconds,
         wide=wide,

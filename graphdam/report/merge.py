@@ -64,6 +64,7 @@ def merge_records(records: Sequence[RunRecord], *, command: str) -> RunRecord:
         "parameters": _a_seed(entries, lambda record: record.parameters),
         "multiply_adds": _a_seed(entries, lambda record: record.multiply_adds),
         "sparsity": _a_seed(entries, lambda record: record.sparsity),
+        "trained_parameters": _a_seed(entries, lambda record: record.trained_parameters),
         "latency": _middle_latency(records),
         "deviation": max(record.deviation for record in records),
         "stability": None,  # a record does not hold the embeddings that are compared
@@ -109,9 +110,10 @@ _Entries = Sequence[tuple[int, int, RunRecord]]
 def _a_seed(
     entries: _Entries, of: Callable[[RunRecord], Sequence[object] | None]
 ) -> list[object] | None:
-    """What each seed found, or `None` where the records say nothing of it."""
-    lists = [(at, of(record)) for _, at, record in entries]
-    return None if lists[0][1] is None else [values[at] for at, values in lists if values]
+    """What each seed found, or `None` where a record says nothing of it."""
+    found = [(at, of(record)) for _, at, record in entries]
+    known = [values[at] for at, values in found if values is not None]
+    return known if len(known) == len(found) else None
 
 
 def _scores(entries: _Entries, of: Callable[[RunRecord], Scores]) -> Scores:

@@ -12,6 +12,7 @@ from graphdam.report.bench_folder import MissingCell
 from graphdam.report.caption import caption, notes
 from graphdam.report.comparison import comparison
 from graphdam.report.figures import draw_frontier, draw_systems
+from graphdam.report.leaderboard import leaderboard, leaderboard_note, on_leaderboard
 from graphdam.report.methods import display_name, is_graphdam, is_of_system
 from graphdam.report.missing import with_missing
 from graphdam.report.record import RunRecord
@@ -61,6 +62,7 @@ def write_group(group: Group, out: Path) -> list[Path]:
     if group.records:
         parts.append(caption(group.records))
     parts += _verdicts(group.records)
+    parts += _submissions(group.records)
     met = notes(group.records)
     if met is not None:
         parts.append(met)
@@ -80,6 +82,14 @@ def write_group(group: Group, out: Path) -> list[Path]:
     write_atomically(files[0], "\n\n".join(parts) + "\n")
     write_atomically(files[1], to_csv(table))
     return files
+
+
+def _submissions(records: Sequence[RunRecord]) -> list[str]:
+    """The rows for a leaderboard, of records that OGB's evaluator scored."""
+    found = on_leaderboard(records)
+    if not found:
+        return []
+    return ["## For OGB's leaderboard", to_markdown(leaderboard(found)), leaderboard_note(found)]
 
 
 def _verdicts(records: Sequence[RunRecord]) -> list[str]:

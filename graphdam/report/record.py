@@ -152,6 +152,8 @@ class RunRecord(Frozen):
     seeds of an objective that learns one.
     `sparsity` says, per seed, how many parameters are not zero, where weights were masked:
     `parameters` and `multiply_adds` count them all.
+    `trained_parameters` says, per seed, how many were trained in all: those of the model as it
+    began, of its teacher, and of what the objective owns.
     """
 
     format: Literal[1] = FORMAT
@@ -181,6 +183,7 @@ class RunRecord(Frozen):
     parameters: list[Count]
     multiply_adds: list[Count]
     sparsity: list[Sparsity] | None = None
+    trained_parameters: list[Count] | None = None
     latency: Latency | None
     deviation: NonNegative
     stability: Fraction | None = None
@@ -192,11 +195,12 @@ class RunRecord(Frozen):
     notes: list[str] = Field(default_factory=list)
 
     @model_serializer(mode="wrap")
-    def _without_sparsity_as_before(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Where nothing was masked, a record is the bytes that it ever was."""
+    def _without_what_it_lacks(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Where fields that came later say nothing, a record is the bytes that it ever was."""
         content: dict[str, Any] = dump(self)
-        if self.sparsity is None:
-            content.pop("sparsity", None)
+        for name in ("sparsity", "trained_parameters"):
+            if content.get(name) is None:
+                content.pop(name, None)
         return content
 
     @property
@@ -258,6 +262,8 @@ class RunRecord(Frozen):
             lengths["prefixes"] = len(self.prefixes)
         if self.sparsity is not None:
             lengths["sparsity"] = len(self.sparsity)
+        if self.trained_parameters is not None:
+            lengths["trained_parameters"] = len(self.trained_parameters)
         for name, length in lengths.items():
             if length != len(self.seeds):
                 raise ValueError(

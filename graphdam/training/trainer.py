@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Generic
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from typing_extensions import TypeVar
 
 from graphdam.data import AnyData
@@ -45,6 +46,8 @@ class Fit(Generic[M]):
         seconds: training time, looks at validation included, over all interruptions.
         notes: what a reader of the result should know.
         ensemble: the encoder's parameters at the last epochs, where the settings ask for several.
+        num_trained: parameters that were trained: of the encoder as it began, of the teacher, and
+            of what their objectives own.
     """
 
     encoder: M
@@ -54,6 +57,7 @@ class Fit(Generic[M]):
     seconds: float
     notes: list[str]
     ensemble: list[dict[str, Tensor]] = field(default_factory=list)
+    num_trained: int = 0
 
 
 class Trainer:
@@ -122,6 +126,7 @@ class Trainer:
                 task.take_up(each)
             prepared = task.prepare_training(encoder, objective)
             state = TrainingState(settings, encoder, teacher, objective, prepared, seed)
+            num_trained = _num_learnable([*trained, *state.objectives().values()])
             with _stored(checkpoint, state.team) as stored:
                 if stored is not None:
                     restore(state, read_checkpoint(stored))
@@ -132,7 +137,15 @@ class Trainer:
         for each in trained:
             task.hand_back(each)
         notes = state.control.notes() + state.student.system.notes()
-        fit = Fit(encoder, teacher, chosen, teacher_chosen, state.seconds, notes)
+        fit = Fit(
+            encoder,
+            teacher,
+            chosen,
+            teacher_chosen,
+            state.seconds,
+            notes,
+            num_trained=num_trained,
+        )
         fit = self._fall_back(fit) if falls_short else fit
         if settings.ensemble > 1:
             is_student = fit.encoder is encoder or state.teacher is None
@@ -163,6 +176,12 @@ class Trainer:
             if checkpoint is not None and now - saved >= self.checkpoint_seconds:
                 write_checkpoint(checkpoint, checkpoint_of(state))
                 saved = time.perf_counter()
+
+
+def _num_learnable(modules: Sequence[nn.Module]) -> int:
+    """Numbers that optimisers move; followers of a model (BGRL's) are none."""
+    parameters = chain.from_iterable(module.parameters() for module in modules)
+    return sum(each.numel() for each in parameters if each.requires_grad)
 
 
 @contextmanager

@@ -13,9 +13,12 @@ from ogb_files import expect_sizes_of, made_up, write_set
 
 from graphdam.data import load_graph
 from graphdam.data.registry import DATASETS
+from graphdam.evaluation.cost import num_parameters
 from graphdam.evaluation.ogb import import_ogb
 from graphdam.nn import Encoder
 from graphdam.report import read_record
+from graphdam.training import build_gated
+from graphdam.training.run_folder import RunFolder
 
 Graphdam = Callable[..., Any]
 
@@ -62,6 +65,13 @@ def test_the_score_is_that_of_ogbs_evaluator(
     (score,) = evaluator.eval({"y_true": y[test], "y_pred": predicted[test]}).values()
     assert record.test.values == [pytest.approx(score, abs=1e-6)]
     assert record.wide is not None
+    (trained,) = record.trained_parameters or []
+    settings = RunFolder.open(tmp_path / "run").settings()
+    assert trained == record.wide.parameters + num_parameters(build_gated(settings, graph))
+    report = graphdam("report", "run", "--out", "tables")
+    assert report.code == 0, report.err
+    (page,) = (tmp_path / "tables").glob("*.md")
+    assert f"| {trained:,} |" in " ".join(page.read_text(encoding="utf-8").split())
     evaluated = json.loads(graphdam("evaluate", "run", *where, "--json").out)
     assert evaluated["scores"]["test"] == pytest.approx(score, abs=1e-6)
 
