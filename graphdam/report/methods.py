@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from graphdam.errors import RunFolderError
+from graphdam.report.numbers import human
 from graphdam.report.record import RunRecord
 
 _GATES = {"dam": "DAM", "l1": "L1 gate", "l0": "L0 gate", "hard_concrete": "L0 gate"}
@@ -27,6 +28,7 @@ _SIZES = {
     "removed_filters": "filters removed",
 }
 """Settings that say how small a model becomes, as λ does, and what they are called."""
+_LIMITS = {"max_parameters": "parameters", "max_multiply_adds": "multiply-adds"}
 _REDUCTIONS = {"pca": "PCA", "top-variance": "columns of largest variance", "columns": "columns"}
 _NAMES = {
     "cora": "Cora",
@@ -202,6 +204,8 @@ def _change(name: str, value: object) -> str:
         return str(value)
     if name == "gate_end" and value == 1:
         return "untuned"
+    if name in _LIMITS and isinstance(value, int):
+        return f"≤ {human(value)} {_LIMITS[name]}"
     if name == "act":
         return _ACTIVATIONS.get(str(value), f"act={value}")
     return f"{name}={value}"

@@ -97,6 +97,13 @@ def test_a_system_is_one_line_at_every_size(record: RunRecord, name: str, line: 
     assert (method_name(record), line_name(record)) == (name, line)
 
 
+def test_limits_and_what_is_left_untuned_are_said_in_words() -> None:
+    bounded = altered(changed={"max_parameters": 39_991, "epochs": 60}, penalty_weight=None)
+    assert method_name(bounded) == "DAM + teacher, ≤ 40 k parameters, epochs=60"
+    untuned = altered(**{**ALONE, "changed": {"gate_end": 1.0}}, recipe="l1", gate="l1")
+    assert line_name(untuned) == "L1 gate, untuned"
+
+
 def test_one_line_joins_every_penalty_weight() -> None:
     swept = altered(**{**ALONE, "penalty_weight": 2.0}, recipe="l0", gate="l0")
     assert method_name(swept) == "L0 gate, λ = 2"
