@@ -2,6 +2,7 @@
 
 from graphdam.nn.adjacency import Adjacency
 from graphdam.nn.autoencoder import Autoencoder
+from graphdam.nn.clusters import ClusterSampling
 from graphdam.nn.encoder import Encoder
 from graphdam.nn.export import Export, export_encoder
 from graphdam.nn.gat import GAT
@@ -14,7 +15,9 @@ from graphdam.nn.lenet import LeNet5
 from graphdam.nn.mlp import MLP
 from graphdam.nn.preresnet import PreResNet
 from graphdam.nn.sampling import NeighborSampling, Sample, require_sampler
+from graphdam.nn.subgraphs import Subgraph, SubgraphSampling
 from graphdam.nn.vgg import VGG16BN
+from graphdam.nn.walks import WalkSampling
 
 __all__ = [
     "GAT",
@@ -24,6 +27,7 @@ __all__ = [
     "VGG16BN",
     "Adjacency",
     "Autoencoder",
+    "ClusterSampling",
     "Encoder",
     "Export",
     "GraphSAGE",
@@ -32,6 +36,9 @@ __all__ = [
     "NeighborSampling",
     "PreResNet",
     "Sample",
+    "Subgraph",
+    "SubgraphSampling",
+    "WalkSampling",
     "export_encoder",
     "layerwise",
     "require_sampler",
