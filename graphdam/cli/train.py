@@ -94,6 +94,13 @@ def train(
         str | None,
         typer.Option(help="Neighbours that a batch samples for a node, by layer: 15,10,5."),
     ] = None,
+    loader: Annotated[
+        str | None,
+        typer.Option(
+            help="What a batch of a graph holds: neighbor (neighbourhoods of its seed nodes), "
+            "cluster (Cluster-GCN) or saint (GraphSAINT)."
+        ),
+    ] = None,
     memory_budget: Annotated[
         float | None,
         typer.Option(help="GiB that a run may take: batches where the whole graph takes more."),
@@ -154,6 +161,7 @@ def train(
         "epochs": epochs,
         "batch_size": batch_size,
         "neighbors": _numbers("--neighbors", neighbors, "15,10"),
+        "loader": loader,
         "memory_budget": memory_budget,
         "device": device,
         "threads": threads,

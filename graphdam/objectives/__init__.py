@@ -13,6 +13,7 @@ from graphdam.objectives.prepared_images import PreparedImages
 from graphdam.objectives.prepared_nodes import NodeBatch, PreparedLayers, PreparedNodes
 from graphdam.objectives.prepared_ratings import PreparedRatings
 from graphdam.objectives.prepared_rows import PreparedRows
+from graphdam.objectives.prepared_subgraphs import PreparedSubgraphs, SubgraphBatch
 from graphdam.objectives.rating_prediction import RatingPrediction
 from graphdam.objectives.reconstruction import Reconstruction
 from graphdam.objectives.views import Bootstrap, Grace
@@ -36,8 +37,10 @@ __all__ = [
     "PreparedNodes",
     "PreparedRatings",
     "PreparedRows",
+    "PreparedSubgraphs",
     "RatingPrediction",
     "Reconstruction",
+    "SubgraphBatch",
     "embeddings_alike",
     "prepare_graph",
     "score_prefixes",

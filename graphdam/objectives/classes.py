@@ -21,6 +21,14 @@ def divergence(outputs: Tensor, taught: Tensor) -> Tensor:
     )
 
 
+def divergences(outputs: Tensor, taught: Tensor) -> Tensor:
+    """The divergence of every row [N], whose mean `divergence` is."""
+    each = F.kl_div(
+        outputs.log_softmax(-1), taught.log_softmax(-1), reduction="none", log_target=True
+    )
+    return each.sum(-1)
+
+
 def same_for_all(taught: Tensor) -> Tensor:
     """The mean of the predictions, as outputs [N, C]: the nearest of those equal in all rows."""
     return taught.softmax(-1).mean(0, keepdim=True).log().expand_as(taught)

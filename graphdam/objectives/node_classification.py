@@ -11,7 +11,7 @@ from graphdam.data.graph import SplitName, Task
 from graphdam.evaluation.ogb import ogb_score
 from graphdam.evaluation.scores import accuracy, mean_roc_auc
 from graphdam.nn import Encoder
-from graphdam.objectives.classes import divergence, same_for_all
+from graphdam.objectives.classes import divergence, divergences, same_for_all
 from graphdam.objectives.objective import Evaluation, Objective
 from graphdam.objectives.prepared import PreparedGraph
 
@@ -28,7 +28,9 @@ class NodeClassification(Objective):
     .. math::
         \frac{1}{N} \sum_i \mathrm{KL}(\mathrm{softmax}(t_i) \,\Vert\, \mathrm{softmax}(z_i))
 
-    (for binary outputs the same with two outcomes each; see `divergence`).
+    (for binary outputs the same with two outcomes each; see `divergence`). On a subgraph whose
+    nodes count unlike (`PreparedGraph.importance`), both are sums with these weights, divided by
+    the whole graph's `|T|` and N: on average they are the means above.
 
     Args:
         graph: decides the loss, the score (accuracy, or ROC-AUC where classes are few and
@@ -47,7 +49,11 @@ class NodeClassification(Objective):
 
     def loss(self, encoder: Encoder, prepared: PreparedGraph, outputs: Tensor) -> Tensor:
         del encoder
-        return self._loss_on(outputs, prepared.y, prepared.mask("train"))
+        y, mask = prepared.y, prepared.mask("train")
+        if prepared.importance is None:
+            return self._loss_on(outputs, y, mask)
+        counted = prepared.importance[mask] * self._losses_on(outputs, y, mask)
+        return counted.sum() / prepared.graph.mask("train").sum()
 
     def task_share(self, prepared: PreparedGraph) -> float:
         return float(prepared.mask("train").float().mean())
@@ -58,13 +64,27 @@ class NodeClassification(Objective):
         target = y[mask].to(outputs.dtype).view(-1, outputs.size(1))
         return F.binary_cross_entropy_with_logits(outputs[mask], target)
 
+    def _losses_on(self, outputs: Tensor, y: Tensor, mask: Tensor) -> Tensor:
+        """Of each node [M]; `_loss_on` is their mean."""
+        if self.task == "multiclass":
+            return F.cross_entropy(outputs[mask], y[mask], reduction="none")
+        target = y[mask].to(outputs.dtype).view(-1, outputs.size(1))
+        losses = F.binary_cross_entropy_with_logits(outputs[mask], target, reduction="none")
+        return losses.mean(-1)
+
     def imitation(self, outputs: Tensor, taught: Tensor) -> Tensor:
         if self.task == "multiclass":
             return divergence(outputs, taught)
-        yes, log_yes, log_no = taught.sigmoid(), F.logsigmoid(taught), F.logsigmoid(-taught)
-        apart = yes * (log_yes - F.logsigmoid(outputs))
-        apart = apart + (1 - yes) * (log_no - F.logsigmoid(-outputs))
-        return apart.mean()
+        return _apart(outputs, taught).mean()
+
+    def imitation_in(self, prepared: PreparedGraph, outputs: Tensor, taught: Tensor) -> Tensor:
+        if prepared.importance is None:
+            return self.imitation(outputs, taught)
+        if self.task == "multiclass":
+            of_each = divergences(outputs, taught)
+        else:
+            of_each = _apart(outputs, taught).mean(-1)
+        return (prepared.importance * of_each).sum() / prepared.graph.num_nodes
 
     def uninformed(self, taught: Tensor) -> Tensor:
         if self.task == "multiclass":
@@ -76,6 +96,13 @@ class NodeClassification(Objective):
         y, mask = prepared.y, prepared.mask(split)
         loss = float(self._loss_on(outputs, y, mask))
         return Evaluation(_score(prepared.graph, outputs[mask], y[mask]), loss)
+
+
+def _apart(outputs: Tensor, taught: Tensor) -> Tensor:
+    """Of each yes or no, how far its chance in one model lies from that in the other [N, T]."""
+    yes, log_yes, log_no = taught.sigmoid(), F.logsigmoid(taught), F.logsigmoid(-taught)
+    apart = yes * (log_yes - F.logsigmoid(outputs))
+    return apart + (1 - yes) * (log_no - F.logsigmoid(-outputs))
 
 
 def _score(graph: Graph, outputs: Tensor, y: Tensor) -> float:

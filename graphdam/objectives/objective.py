@@ -84,6 +84,16 @@ class Objective(nn.Module, ABC, Generic[M, P]):
             taught: the teacher's, without gradient.
         """
 
+    def imitation_in(self, prepared: P, outputs: Tensor, taught: Tensor) -> Tensor:
+        """The `imitation` that a step descends, whose nodes may count unlike.
+
+        Args:
+            prepared: what the outputs are of.
+            outputs, taught: see `imitation`.
+        """
+        del prepared
+        return self.imitation(outputs, taught)
+
     def disagreement(self, outputs: Tensor, taught: Tensor) -> Tensor:
         """How different two encoders' outputs are for their users; by default `imitation`.
 

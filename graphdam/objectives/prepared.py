@@ -71,6 +71,14 @@ class PreparedGraph(Prepared):
         """Which of these nodes belong to one part of the split."""
         return self.graph.mask(split)
 
+    @property
+    def importance(self) -> Tensor | None:
+        """What each of these nodes counts, float [B], where a sum is to meet that over all nodes.
+
+        None where they are the whole, or where they count alike.
+        """
+        return None
+
     def num_items(self, split: SplitName) -> int:
         return int(self.mask(split).sum())
 

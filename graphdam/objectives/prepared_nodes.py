@@ -108,15 +108,13 @@ class PreparedNodes(PreparedLayers):
             rank=rank,
             num_ranks=num_ranks,
         )
-        shares, labelled = prepared.num_batches * num_ranks, prepared.num_items("train")
-        if shares > labelled:
-            of_processes = f" for {num_ranks} processes" if num_ranks > 1 else ""
-            least = -(-prepared._num_seeds * num_ranks // labelled)
-            raise SettingsError(
-                f"batch_size={batch_size} cuts {prepared._num_seeds:,} nodes into "
-                f"{prepared.num_batches:,} batches{of_processes}, and there are {labelled:,} "
-                f"training nodes, of which each needs one: take at least {least:,}."
-            )
+        require_training_nodes(
+            layers,
+            batch_size=batch_size,
+            num_seeds=prepared._num_seeds,
+            num_batches=prepared.num_batches,
+            num_ranks=num_ranks,
+        )
         return prepared
 
     @property
@@ -129,7 +127,7 @@ class PreparedNodes(PreparedLayers):
 
     def batches(self) -> Iterator[NodeBatch]:  # type: ignore[override]
         seeds = self._seeds_of_steps()
-        with _randomness_of(self.rank, self.x.device):
+        with randomness_of(self.rank, self.x.device):
             yield from self._sampled(seeds)
 
     def _seeds_of_steps(self) -> list[Tensor]:
@@ -165,8 +163,27 @@ class PreparedNodes(PreparedLayers):
         return next(self._sampled([seeds], reorder=False))
 
 
+def require_training_nodes(
+    layers: PreparedLayers, *, batch_size: int, num_seeds: int, num_batches: int, num_ranks: int
+) -> None:
+    """Refuse more batches than there are training nodes, of which each needs one.
+
+    Raises:
+        SettingsError: with the least batch size that does.
+    """
+    labelled = layers.num_items("train")
+    if num_batches * num_ranks <= labelled:
+        return
+    of_processes = f" for {num_ranks} processes" if num_ranks > 1 else ""
+    raise SettingsError(
+        f"batch_size={batch_size} cuts {num_seeds:,} nodes into {num_batches:,} "
+        f"batches{of_processes}, and there are {labelled:,} training nodes, of which each needs "
+        f"one: take at least {-(-num_seeds * num_ranks // labelled):,}."
+    )
+
+
 @contextmanager
-def _randomness_of(rank: int, device: torch.device) -> Iterator[None]:
+def randomness_of(rank: int, device: torch.device) -> Iterator[None]:
     """Draw inside what no other process draws; outside, all draw the same."""
     seed = int(torch.randint(2**62, ()))
     with torch.random.fork_rng([device] if device.type == "cuda" else []):

@@ -69,7 +69,8 @@ def learns_from_all(settings: Settings) -> bool:
 def _least_batch(settings: Settings, graph: Graph) -> int:
     """Every batch needs a training node, so that a graph with few of them has few batches."""
     labelled = int(graph.mask("train").sum())
-    seeds = graph.num_nodes if learns_from_all(settings) else labelled
+    takes_all = learns_from_all(settings) or settings.loader != "neighbor"
+    seeds = graph.num_nodes if takes_all else labelled
     return max(-(-seeds // labelled), min(SMALLEST_BATCH, seeds))
 
 
@@ -82,7 +83,8 @@ def _require(settings: Settings, graph: Graph, batch_size: int, budget: float) -
     needed = bytes_in_batches(settings, graph, batch_size) / GIB
     if needed <= budget:
         return needed
-    how, least = f"batches of {batch_size:,} seed nodes take", needed
+    nodes = "seed nodes" if settings.loader == "neighbor" else "nodes"
+    how, least = f"batches of {batch_size:,} {nodes} take", needed
     if settings.batch_size is None and bytes_of_whole(settings, graph) / GIB < needed:
         how, least = "reading it whole takes", bytes_of_whole(settings, graph) / GIB
     raise SettingsError(
@@ -93,5 +95,11 @@ def _require(settings: Settings, graph: Graph, batch_size: int, budget: float) -
 
 
 def _batches(settings: Settings, size: int) -> str:
+    if settings.loader == "cluster":
+        number = settings.num_clusters
+        of = "whole clusters" if number is None else f"some of {number:,} clusters"
+        return f"batches of about {size:,} nodes, {of} by METIS"
+    if settings.loader == "saint":
+        return f"batches of at most {size:,} nodes, which random walks meet"
     drawn = ", ".join("all" if each == -1 else str(each) for each in settings.fan_out)
     return f"batches of {size:,} seed nodes, {drawn} of their neighbours a hop"

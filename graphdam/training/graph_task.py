@@ -20,12 +20,12 @@ from graphdam.objectives import (
     PrefixScore,
     PreparedGraph,
     PreparedLayers,
-    PreparedNodes,
     prepare_graph,
     score_prefixes,
 )
-from graphdam.training.batching import Batching, choose_batching, learns_from_all
+from graphdam.training.batching import Batching, choose_batching
 from graphdam.training.build import build_gated, build_objective, build_wide
+from graphdam.training.loaders import in_batches
 from graphdam.training.settings import Settings
 from graphdam.training.task import Task
 from graphdam.training.team import current_team
@@ -80,20 +80,13 @@ class GraphTask(Task[Encoder, PreparedGraph]):
         return PreparedLayers(graph, whole.x, whole.adjacency, factor=factor)
 
     def prepare_training(self, model: Encoder, objective: Objective) -> PreparedGraph:
-        settings, graph = self.settings, objective.training_graph(self.graph)
+        graph = objective.training_graph(self.graph)
         prepared = self._prepare(model, graph, self._feature_scale)
         if not isinstance(prepared, PreparedLayers):
             return prepared
         assert self.batching.batch_size is not None
-        team = current_team()
-        return PreparedNodes.of(
-            prepared,
-            neighbors=settings.fan_out,
-            batch_size=self.batching.batch_size,
-            learns_from_all=learns_from_all(settings),
-            rank=team.rank,
-            num_ranks=team.size,
-        )
+        size, team = self.batching.batch_size, current_team()
+        return in_batches(self.settings, prepared, model, size, team)
 
     def hand_back(self, model: Encoder) -> None:
         if self._feature_scale != 1:

@@ -38,11 +38,16 @@ def bytes_of_whole(settings: Settings, graph: Graph) -> int:
 
 def bytes_in_batches(settings: Settings, graph: Graph, batch_size: int) -> int:
     """The same for steps that sample, and looks a layer at a time."""
-    reached = _reached(settings, graph, batch_size)
+    if settings.loader == "neighbor":
+        reached = _reached(settings, graph, batch_size)
+        edges = sum(
+            inner * _drawn(graph, each)
+            for inner, each in zip(reached, settings.fan_out, strict=False)
+        )
+    else:  # a subgraph has in every layer the same nodes, and at most all of their edges
+        reached = [min(batch_size, graph.num_nodes)] * (settings.num_layers + 1)
+        edges = reached[0] * _drawn(graph, -1)
     nodes = reached[-2::-1]  # the first layer's outputs are all but the outermost hop
-    edges = sum(
-        inner * _drawn(graph, each) for inner, each in zip(reached, settings.fan_out, strict=False)
-    )
     step = _step(settings, graph, nodes, reached[-1], int(edges)) + PER_DRAWN_EDGE * int(edges)
     widest = max(max(_widths(settings, graph, width)) for width in _model_widths(settings))
     # a layer's inputs, what is sent, what is kept, and its outputs; and outputs of both models

@@ -153,7 +153,8 @@ class SettingFields(BaseModel):
         None,
         ge=1,
         description="Images or ratings a step, at most, or seed nodes, whose neighbourhoods are "
-        "sampled; None for all of them in one, or for what memory_budget allows.",
+        "sampled (nodes of a subgraph, see loader); None for all of them in one, or for what "
+        "memory_budget allows.",
     )
     neighbors: tuple[int, ...] | None = Field(
         None,

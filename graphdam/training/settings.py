@@ -16,6 +16,7 @@ from graphdam.training.autoencoder_recipes import (
 )
 from graphdam.training.image_recipes import image_defaults
 from graphdam.training.kinds import OBJECTIVES_BY_KIND
+from graphdam.training.loader_fields import require_one_loader
 from graphdam.training.rating_recipes import rating_defaults
 from graphdam.training.recipes import AS_WIDE, OBJECTIVES, RECIPES, defaults_of
 from graphdam.training.system_fields import SystemFields, require_one_system
@@ -69,6 +70,7 @@ class Settings(SystemFields):
     @model_validator(mode="after")
     def _agree(self) -> Settings:
         require_agreement(self)
+        require_one_loader(self)
         require_one_system(self)
         return self
 

@@ -94,20 +94,22 @@ class TrainingState:
             if not is_last and self.student.system.wants_look:
                 self._look_for_system()
             if not whole:
-                trained.append(self.objective.evaluate(outputs.detach(), batch, "train").score)
+                if batch.num_items("train") > 0:
+                    evaluation = self.objective.evaluate(outputs.detach(), batch, "train")
+                    trained.append(evaluation.score)
                 if is_watched and not is_last:
                     self._watch()
         for learner in self.learners().values():
             self.team.share_buffers(learner.encoder)
         if self.teaching is not None and not whole:
             lesson = self.teaching.examine(epoch)
-        train, val = self._look(lesson)
+        train, val = self._look(lesson, scores_train=not trained)
         self.epoch += 1
         return HistoryLine(
             seed=self.seed,
             epoch=epoch,
             loss=fmean(losses),
-            train=reported(train if whole else fmean(trained)),
+            train=reported(fmean(trained) if trained else train),
             val=reported(val),
             teacher_val=None if lesson is None or lesson.val is None else reported(lesson.val),
             penalty=penalty_weight,
@@ -143,7 +145,7 @@ class TrainingState:
             loss = self.task_weight * objective.loss(student, batch, outputs)
         if lesson is not None:
             taught = lesson.outputs if self.control.brake.is_teacher_drowned else lesson.noisy
-            loss = loss + objective.imitation(outputs, taught)
+            loss = loss + objective.imitation_in(batch, outputs, taught)
         return loss, outputs
 
     def _nested(self) -> tuple[Tensor, Tensor]:
@@ -187,14 +189,14 @@ class TrainingState:
         self._tell_brake(lesson, gap, val.score)
 
     @torch.no_grad()
-    def _look(self, lesson: Lesson | None) -> tuple[float, float]:
+    def _look(self, lesson: Lesson | None, *, scores_train: bool) -> tuple[float, float]:
         """Scores without dropout; the brake is told how far student and teacher lie apart."""
         objective, looked_at = self.objective, self.prepared.looked_at
         outputs = self.student.quiet_outputs(objective, looked_at)
         self._require_finite(float(outputs.sum()))
         val = objective.evaluate(outputs, looked_at, "val")
         train = val
-        if self.prepared.is_whole:
+        if scores_train:
             train = objective.evaluate(outputs, looked_at, "train")
         gap = None if lesson is None else float(objective.disagreement(outputs, lesson.outputs))
         if self._is_eligible() and self.student.system.is_eligible(val):

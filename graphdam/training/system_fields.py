@@ -8,10 +8,10 @@ from pydantic import Field
 
 from graphdam.baselines.frank_wolfe import Rescaling
 from graphdam.baselines.norm_balls import BallKind
-from graphdam.training.setting_fields import SettingFields
+from graphdam.training.loader_fields import LoaderFields
 
 
-class SystemFields(SettingFields):
+class SystemFields(LoaderFields):
     """The settings of `graphdam.baselines`' systems, beside all others."""
 
     system: Literal["irrelevance", "aswl"] | None = Field(

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 import torch_geometric.typing
-from sampler import needs_sampler
+from sampler import needs_sampler, needs_walks
 
+from graphdam.nn import partition
 from graphdam.report import read_record
 
 Graphdam = Callable[..., Any]
@@ -70,3 +71,27 @@ def test_neighbours_that_are_no_numbers(graphdam: Graphdam) -> None:
     assert result.sentence == (
         "--neighbors takes one number or one a layer, as in 15 or 15,10; received 'many'."
     )
+
+
+@needs_walks
+def test_a_run_on_random_walks(graphdam: Graphdam, quick: list[str], tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    given = ("--dataset", "karate", "--batch-size", "17", "--loader", "saint")
+    result = graphdam("train", *given, "--out", out, *quick)
+    assert result.code == 0
+    reading = "batches of at most 17 nodes, which random walks meet, as batch_size asks"
+    assert reading in read_record(out).notes
+    assert read_record(out).changed["loader"] == "saint"
+
+
+def test_without_metis_no_folder_is_left(
+    graphdam: Graphdam, quick: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(partition, "_pyg_has_metis", lambda: False)
+    monkeypatch.setattr(partition, "_has_pymetis", lambda: False)
+    out = tmp_path / "run"
+    given = ("--dataset", "karate", "--batch-size", "17", "--loader", "cluster")
+    result = graphdam("train", *given, "--out", out, "-q", *quick)
+    assert result.code == 1
+    assert "cuts a graph by METIS" in result.sentence
+    assert not out.exists()

@@ -1,0 +1,69 @@
+"""The batches of a graph that a run's settings ask for."""
+
+from __future__ import annotations
+
+from graphdam.errors import SettingsError
+from graphdam.nn import ClusterSampling, Encoder, SubgraphSampling, WalkSampling
+from graphdam.objectives import PreparedLayers, PreparedNodes, PreparedSubgraphs
+from graphdam.training.batching import learns_from_all
+from graphdam.training.settings import Settings
+from graphdam.training.team import Team
+
+
+def in_batches(
+    settings: Settings, layers: PreparedLayers, encoder: Encoder, batch_size: int, team: Team
+) -> PreparedNodes | PreparedSubgraphs:
+    """A prepared graph whose steps read batches.
+
+    Args:
+        settings: name the loader.
+        layers: the whole graph, prepared for the encoder.
+        encoder: the one that learns from it, or one of its kind.
+        batch_size: nodes a step, those of all processes together.
+        team: who shares the steps.
+
+    Raises:
+        SettingsError: what is needed is not installed, or the graph is too small for the settings.
+    """
+    if settings.loader == "neighbor":
+        return PreparedNodes.of(
+            layers,
+            neighbors=settings.fan_out,
+            batch_size=batch_size,
+            learns_from_all=learns_from_all(settings),
+            rank=team.rank,
+            num_ranks=team.size,
+        )
+    sampling: SubgraphSampling
+    if settings.loader == "cluster":
+        sampling = _clusters(settings, layers, encoder, batch_size, team)
+    else:
+        sampling = WalkSampling(
+            layers.adjacency,
+            num_nodes=-(-batch_size // team.size),
+            walk_length=settings.steps_of_walk,
+        )
+    return PreparedSubgraphs.of(
+        layers, sampling, batch_size=batch_size, rank=team.rank, num_ranks=team.size
+    )
+
+
+def _clusters(
+    settings: Settings, layers: PreparedLayers, encoder: Encoder, batch_size: int, team: Team
+) -> ClusterSampling:
+    graph = layers.graph
+    least = -(-graph.num_nodes // batch_size) * team.size
+    number = settings.clusters_of(graph.num_nodes, least=least)
+    if number < least:
+        of_processes = f" for {team.size} processes" if team.size > 1 else ""
+        raise SettingsError(
+            f"num_clusters={number:,} cannot be dealt to the {least // team.size:,} steps of "
+            f"batch_size={batch_size}{of_processes}: take at least {least:,}, or larger batches."
+        )
+    return ClusterSampling(
+        graph.edge_index,
+        graph.edge_weight,
+        graph.num_nodes,
+        encoder=encoder,
+        num_clusters=number,
+    )
