@@ -120,9 +120,12 @@ def _about(data: AnyData) -> str:
         size = " × ".join(map(str, data.shape))
         classes = f"{data.num_classes} classes"
         return f"{data.label}: {data.num_images:,} images of {size} numbers, {classes}"
+    told = f"{data.num_classes} classes"
+    if data.links is not None:
+        told = f"{data.links.test.pos_edges.size(1):,} links to test on"
     return (
         f"{data.name}: {data.num_nodes:,} nodes, {data.num_edges:,} directed edges, "
-        f"{data.num_features:,} features, {data.num_classes} classes"
+        f"{data.num_features:,} features, {told}"
     )
 
 

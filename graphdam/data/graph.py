@@ -1,4 +1,4 @@
-"""A node-classification graph, ready for training: what every data set becomes."""
+"""A graph with labels or links to predict, ready for training: what every data set becomes."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from graphdam.data.csr import CSRMatrix
+from graphdam.evaluation.link_split import HeldOut
 
-Task = Literal["multiclass", "binary", "multilabel"]
+Task = Literal["multiclass", "binary", "multilabel", "links"]
 SplitName = Literal["train", "val", "test"]
 
 _ROWS = 2**18  # of features that are read at a time, where they may lie on disk
@@ -24,9 +25,16 @@ class Split(NamedTuple):
     test: Tensor
 
 
+class HeldOutLinks(NamedTuple):
+    """The links that a set holds out itself: those that are chosen on, and those tested on."""
+
+    val: HeldOut
+    test: HeldOut
+
+
 @dataclass(frozen=True)
 class Graph:
-    """One attributed graph with labelled nodes and one or more splits.
+    """One attributed graph with labelled nodes and one or more splits, or with links to predict.
 
     Attributes:
         name: what the user calls it (`cora`, or the stem of the user's file).
@@ -36,13 +44,16 @@ class Graph:
         edge_weight: float32 [E] or None (all ones).
         y: int64 [N] class of every node (`multiclass`, `binary`), −1 where unknown; or float32
             [N, T] with entries 0 and 1 (`multilabel`).
-        num_classes: number of classes, or T.
-        task: decides the loss and the score.
+        num_classes: number of classes, or T; 0 where no node has a label.
+        task: decides the loss and the score; `links` where those are what is to be predicted.
         split_name: the kind of split as a reader would name it, e.g. `public`.
-        splits: the splits of that kind; run number i uses split i modulo their number.
+        splits: the splits of that kind; run number i uses split i modulo their number. None where
+            nothing but links is split.
         split_index: the split in use.
-        evaluator: the OGB set whose evaluator decides the score of classes; None for ours.
+        evaluator: the OGB set whose evaluator decides the score of classes, or of the links that
+            the set holds out; None for ours.
         features_on_disk: whether `x` is mapped from a file, and read from there as needed.
+        links: the held-out links of a set whose edges are the training links; else None.
     """
 
     name: str
@@ -57,6 +68,7 @@ class Graph:
     split_index: int = 0
     evaluator: str | None = None
     features_on_disk: bool = False
+    links: HeldOutLinks | None = None
 
     @property
     def num_nodes(self) -> int:
@@ -100,7 +112,7 @@ class Graph:
 
     def at_split(self, index: int) -> Graph:
         """The same graph under split `index` modulo the number of splits."""
-        return replace(self, split_index=index % len(self.splits))
+        return replace(self, split_index=index % max(1, len(self.splits)))
 
     def with_scaled_features(self, factor: float) -> Graph:
         """The same graph with every feature multiplied by one number."""
@@ -113,6 +125,10 @@ class Graph:
 
     def to(self, device: torch.device | str) -> Graph:
         """On another device."""
+
+        def at(part: HeldOut) -> HeldOut:
+            return HeldOut(*(pairs.to(device) for pairs in part))
+
         return replace(
             self,
             x=self.x.to(device),
@@ -120,4 +136,5 @@ class Graph:
             edge_weight=None if self.edge_weight is None else self.edge_weight.to(device),
             y=self.y.to(device),
             splits=tuple(Split(*(mask.to(device) for mask in split)) for split in self.splits),
+            links=None if self.links is None else HeldOutLinks(*(at(part) for part in self.links)),
         )

@@ -106,7 +106,7 @@ def _load_named(
     graph = prepare(
         raw,
         split_name=chosen,
-        splits=make_splits(raw, chosen),
+        splits=() if info.links else make_splits(raw, chosen),
         binary=info.binary,
         bag_of_words=info.bag_of_words,
         sparse=sparse,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,15 @@ def read_npz(path: Path) -> RawGraph:
     Raises:
         DataError: the file is unreadable, or keys are missing.
     """
-    arrays = read_arrays(path)
+    return graph_of(read_arrays(path), path)
+
+
+def graph_of(arrays: dict[str, Array], path: Path) -> RawGraph:
+    """The graph that the arrays of an archive at `path` are.
+
+    Raises:
+        DataError: keys are missing, or features beside the archive are unreadable.
+    """
     edge_index, edge_weight = _edges(arrays, path)
     x = _features(arrays, path)
     if "y" not in arrays:
@@ -54,7 +63,18 @@ def read_npz(path: Path) -> RawGraph:
 
 
 def write_npz(path: Path, raw: RawGraph) -> None:
-    """Write a graph so that `read_npz` reads it again."""
+    """Write a graph so that `read_npz` reads it again, all but held-out links."""
+    write_arrays(path, arrays_of(raw))
+
+
+def write_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
+    """Write an archive for `read_arrays`."""
+    with path.open("wb") as file:
+        np.savez(file, **arrays)
+
+
+def arrays_of(raw: RawGraph) -> dict[str, Any]:
+    """What `graph_of` makes a graph of, by key."""
     arrays: dict[str, Any] = {"edge_index": raw.edge_index, "y": raw.y}
     if raw.edge_weight is not None:
         arrays["edge_weight"] = raw.edge_weight
@@ -64,8 +84,7 @@ def write_npz(path: Path, raw: RawGraph) -> None:
         arrays["x"] = raw.x
     if raw.masks is not None:
         arrays |= dict(zip(MASKS, raw.masks, strict=True))
-    with path.open("wb") as file:
-        np.savez(file, **arrays)
+    return arrays
 
 
 def read_arrays(path: Path) -> dict[str, Array]:

@@ -26,13 +26,17 @@ _CHUNK = 2**20
 
 
 class OGBArrays(NamedTuple):
-    """One graph: `edge_index` [2, E], features [N, F] or [E, F], `node_label` [N, T]."""
+    """One graph: `edge_index` [2, E], features [N, F] or [E, F], `node_label` [N, T].
+
+    `edge_weight` is [E, 1] where the set has weights. A set of links has no labels.
+    """
 
     num_nodes: int
     edge_index: Array
     node_feat: Array | None
     edge_feat: Array | None
-    node_label: Array
+    node_label: Array | None
+    edge_weight: Array | None = None
 
 
 def read_ogb_arrays(files: Mapping[str, Path], scratch: Path) -> OGBArrays:
@@ -55,6 +59,7 @@ def _from_tables(files: Mapping[str, Path], scratch: Path) -> OGBArrays:
     for table, expected, said_by in (
         ("edge", num_edges, edges),
         ("edge-feat", num_edges, edges),
+        ("edge_weight", num_edges, edges),
         ("node-feat", num_nodes, nodes),
         ("node-label", num_nodes, nodes),
     ):
@@ -65,18 +70,24 @@ def _from_tables(files: Mapping[str, Path], scratch: Path) -> OGBArrays:
     for each, number in (("node", num_nodes), ("edge", num_edges)):
         with gzip.open(scratch / f"num-{each}-list.csv.gz", "wt") as file:
             file.write(f"{number}\n")
-    label = files["raw/node-label.csv.gz"]
+    label = files.get("raw/node-label.csv.gz")
+    weights = ["edge_weight"] if "raw/edge_weight.csv.gz" in files else []
     try:
         with quietly():
             reader = import_ogb("ogb.io.read_graph_raw")
-            graph = reader.read_csv_graph_raw(str(scratch))[0]
+            graph = reader.read_csv_graph_raw(str(scratch), additional_edge_files=weights)[0]
     except Exception as error:  # pandas, NumPy and ogb each have their own
         raise DataError(
-            f"{label.parent}: the tables cannot be read as OGB writes them ({one_line(error)});"
+            f"{nodes.parent}: the tables cannot be read as OGB writes them ({one_line(error)});"
             " copy or download them again."
         ) from error
     return OGBArrays(
-        num_nodes, graph["edge_index"], graph["node_feat"], graph["edge_feat"], read_table(label)
+        num_nodes,
+        graph["edge_index"],
+        graph["node_feat"],
+        graph["edge_feat"],
+        None if label is None else read_table(label),
+        graph.get("edge_weight"),
     )
 
 

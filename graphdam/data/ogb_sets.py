@@ -1,15 +1,17 @@
-"""Node sets of the Open Graph Benchmark, from the raw files as OGB lays them out."""
+"""Named sets of the Open Graph Benchmark, from the raw files as OGB lays them out."""
 
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 from torch_geometric.data import download_url, extract_zip
 
-from graphdam.data.ogb_arrays import read_ogb_arrays
+from graphdam.data.ogb_arrays import OGBArrays, read_ogb_arrays
 from graphdam.data.ogb_layout import ogb_files_under, ogb_folder
+from graphdam.data.ogb_links import link_graph
 from graphdam.data.ogb_split import read_ogb_split
 from graphdam.data.prepared import download_folder, enter_cache, prepared_once
 from graphdam.data.raw import Array, RawGraph
@@ -20,11 +22,12 @@ from graphdam.evaluation.ogb import import_ogb
 
 
 def read_ogb_set(info: DatasetInfo, split: str, *, data_root: str | Path | None) -> RawGraph:
-    """The graph of a set, with the masks of its split.
+    """The graph of a set, with the masks of its split, or the links that it holds out.
 
     As the baselines of the leaderboards have it, edges stand for both directions in every set;
     `ogbn-mag` is the papers and the citations between them, without the other node types; and the
-    proteins, which have no features, get those of their edges: the mean over all edges of a node.
+    proteins of `ogbn-proteins`, which have no features, get those of their edges: the mean over all
+    edges of a node. What becomes of links is said by `link_graph`.
 
     The raw files are only read. The outcome is kept in the cache under a name made of their
     contents. Of what OGB itself has saved (`processed/`) nothing is read: it is pickled.
@@ -43,15 +46,24 @@ def read_ogb_set(info: DatasetInfo, split: str, *, data_root: str | Path | None)
 
     def read(scratch: Path) -> RawGraph:
         arrays = read_ogb_arrays(files, scratch)
-        x, edge_index = arrays.node_feat, arrays.edge_index
-        if x is None:
-            assert arrays.edge_feat is not None
-            x = mean_of_edges(edge_index, arrays.edge_feat, arrays.num_nodes)
-        masks = read_ogb_split(files, split, arrays.num_nodes)
-        x, y = x.astype(np.float32), _labels(arrays.node_label)
-        return RawGraph(info.name, str(folder), x, edge_index, None, y, masks)
+        if info.links:
+            return link_graph(info.name, folder, arrays, files)
+        return _node_graph(info.name, folder, arrays, files, split)
 
     return prepared_once(info, folder, list(files.values()), read)
+
+
+def _node_graph(
+    name: str, folder: Path, arrays: OGBArrays, files: Mapping[str, Path], split: str
+) -> RawGraph:
+    x, edge_index, label = arrays.node_feat, arrays.edge_index, arrays.node_label
+    if x is None:
+        assert arrays.edge_feat is not None
+        x = mean_of_edges(edge_index, arrays.edge_feat, arrays.num_nodes)
+    assert label is not None
+    masks = read_ogb_split(files, split, arrays.num_nodes)
+    x, y = x.astype(np.float32), _labels(label)
+    return RawGraph(name, str(folder), x, edge_index, None, y, masks)
 
 
 def download(info: DatasetInfo, split: str) -> None:
@@ -73,7 +85,8 @@ def download(info: DatasetInfo, split: str) -> None:
 
 def published(name: str) -> dict[str, str]:
     """What `ogb` says of a set: its address, sizes, release, split and metric."""
-    library = Path(import_ogb("ogb.nodeproppred").__file__).parent
+    module = "ogb.linkproppred" if name.startswith("ogbl-") else "ogb.nodeproppred"
+    library = Path(import_ogb(module).__file__).parent
     with (library / "master.csv").open(newline="", encoding="utf-8") as file:
         header, *rows = csv.reader(file)
     column = header.index(name)

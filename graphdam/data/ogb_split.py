@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import torch
 
-from graphdam.data.ogb_arrays import one_line, read_table
+from graphdam.data.ogb_arrays import read_table
 from graphdam.data.ogb_layout import PARTS, SAVED_SPLIT
-from graphdam.data.quiet import quietly
+from graphdam.data.ogb_saved import read_saved
 from graphdam.data.raw import Array, Masks
 from graphdam.errors import DataError
-
-_OF_ARRAYS: list[Any] = [
-    np.ndarray,
-    np.dtype,
-    type(np.dtype(np.int64)),
-    type(np.dtype(np.int32)),
-    np.empty(0).__reduce__()[0],
-]
-"""What torch has to know, beside its tensors, to load an array of NumPy without unpickling."""
 
 
 def read_ogb_split(files: Mapping[str, Path], split: str, num_nodes: int) -> Masks:
@@ -58,20 +46,11 @@ def _mask(nodes: Array, num_nodes: int) -> Array:
 
 
 def _read_saved(path: Path) -> list[Array]:
-    try:
-        with quietly(), torch.serialization.safe_globals(_OF_ARRAYS):
-            saved = torch.load(path, map_location="cpu", weights_only=True)
-        parts = [np.asarray(saved[part]) for part in PARTS]
-    except pickle.UnpicklingError as error:
-        raise DataError(
-            f"{path}: the file holds pickled Python objects, which are not read because they can"
-            f" run code; put {', '.join(f'{part}.csv.gz' for part in PARTS)} into its place."
-        ) from error
-    except Exception as error:  # torch raises errors of many kinds for a broken file
-        raise DataError(
-            f"{path}: the file cannot be read as a split of OGB ({one_line(error)}); copy or"
-            " download it again."
-        ) from error
+    parts = read_saved(
+        path,
+        lambda saved: [np.asarray(saved[part]) for part in PARTS],
+        instead=f"put {', '.join(f'{part}.csv.gz' for part in PARTS)} into its place",
+    )
     if any(part.dtype.kind not in "iu" or part.ndim != 1 for part in parts):
         raise DataError(
             f"{path}: {', '.join(PARTS)} must each be a list of node numbers, but have the types"

@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from graphdam.data.csr import CSRMatrix
-from graphdam.data.graph import Graph, Split, Task
-from graphdam.data.raw import Array, RawGraph
+from graphdam.data.graph import Graph, HeldOutLinks, Split, Task
+from graphdam.data.raw import Array, RawGraph, RawLinks
 from graphdam.errors import DataError
+from graphdam.evaluation.link_split import HeldOut
 
 Sparse = Literal["auto"] | bool
 
@@ -43,6 +44,8 @@ def prepare(
     edge_index, edge_weight = merge_edges(raw)
     multilabel = raw.y.ndim == 2
     task: Task = "multilabel" if multilabel else "binary" if binary else "multiclass"
+    if raw.links is not None:
+        task = "links"
     x = row_normalised(raw.x) if bag_of_words else raw.x
     return Graph(
         name=raw.name,
@@ -55,7 +58,15 @@ def prepare(
         split_name=split_name,
         splits=splits,
         features_on_disk=isinstance(x, np.memmap),
+        links=None if raw.links is None else _held_out(raw.links),
     )
+
+
+def _held_out(links: RawLinks) -> HeldOutLinks:
+    val_pos, val_neg, test_pos, test_neg = (
+        torch.from_numpy(pairs.astype(np.int64)) for pairs in links
+    )
+    return HeldOutLinks(HeldOut(val_pos, val_neg), HeldOut(test_pos, test_neg))
 
 
 def merge_edges(raw: RawGraph) -> tuple[Tensor, Tensor | None]:

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from graphdam.data.npz_file import read_npz, write_npz
-from graphdam.data.raw import RawGraph
+from graphdam.data.npz_file import arrays_of, graph_of, read_arrays, write_arrays
+from graphdam.data.raw import RawGraph, RawLinks
 from graphdam.data.registry import DatasetInfo
 from graphdam.data.sources import CACHE_VARIABLE, cache_folder
 from graphdam.errors import DataError
@@ -38,16 +38,28 @@ def prepared_once(
     raw = None
     if prepared.is_file():
         with contextlib.suppress(DataError):  # spoilt from outside: made again below
-            raw = read_npz(prepared)
+            raw = _read(prepared, links=info.links)
     if raw is None:
         with scratch_folder() as scratch:
             raw = read(scratch)
             _check_identity(info, raw, folder)
             written = scratch / "prepared.npz"
-            write_npz(written, raw)
+            links = {} if raw.links is None else raw.links._asdict()
+            write_arrays(written, arrays_of(raw) | links)
             prepared.parent.mkdir(parents=True, exist_ok=True)
             written.replace(prepared)
     return replace(raw, name=info.name, source=info.name, undirected=True)
+
+
+def _read(prepared: Path, *, links: bool) -> RawGraph:
+    arrays = read_arrays(prepared)
+    raw = graph_of(arrays, prepared)
+    if not links:
+        return raw
+    try:
+        return replace(raw, links=RawLinks(*(arrays[key] for key in RawLinks._fields)))
+    except KeyError as error:
+        raise DataError(f"{prepared}: held-out links are missing.") from error
 
 
 @contextlib.contextmanager
@@ -122,9 +134,13 @@ def _check_identity(info: DatasetInfo, raw: RawGraph, folder: Path) -> None:
     num_classes = raw.y.shape[1] if raw.y.ndim == 2 else int(raw.y.max()) + 1
     found = (*raw.x.shape, num_classes)
     expected = (info.num_nodes, info.num_features, info.num_classes)
-    if found != expected:
-        raise DataError(
-            f"{folder}: these files are not '{info.name}': {expected[0]} nodes,"
-            f" {expected[1]} features and {expected[2]} classes were expected, but {found[0]},"
-            f" {found[1]} and {found[2]} found; copy or download them again."
-        )
+    if found == expected:
+        return
+    if info.links:
+        sizes, those = "{} nodes and {} features", "{} and {}"
+    else:
+        sizes, those = "{} nodes, {} features and {} classes", "{}, {} and {}"
+    raise DataError(
+        f"{folder}: these files are not '{info.name}': {sizes.format(*expected)} were expected,"
+        f" but {those.format(*found)} found; copy or download them again."
+    )

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 Masks = tuple[Array, Array, Array]
+
+
+class RawLinks(NamedTuple):
+    """Held-out pairs of nodes, linked (`pos`) or not (`neg`): each expected integers [2, E]."""
+
+    val_pos: Array
+    val_neg: Array
+    test_pos: Array
+    test_neg: Array
 
 
 @dataclass(frozen=True)
@@ -24,6 +33,7 @@ class RawGraph:
         y: expected classes [N], or entries 0 and 1 [N, T].
         masks: training, validation and test masks, each expected [N] or [N, S]; or None.
         undirected: whether an edge stands for both directions.
+        links: what is held out of a set of links, whose nodes have no labels (`y` is −1); or None.
     """
 
     name: str
@@ -34,3 +44,4 @@ class RawGraph:
     y: Array
     masks: Masks | None = None
     undirected: bool = False
+    links: RawLinks | None = None

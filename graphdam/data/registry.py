@@ -28,10 +28,11 @@ class DatasetInfo:
         description: one line for a list.
         num_nodes: nodes; a set that is read is refused if it has another number.
         num_features: features of a node, checked likewise.
-        num_classes: classes, or yes-or-no labels of a node, checked likewise.
+        num_classes: classes, or yes-or-no labels of a node, checked likewise; 0 without labels.
         splits: the splits that it offers, the default first (`SPLITS` describes each).
         binary: whether its two classes are scored by ROC-AUC, as its paper does.
         bag_of_words: whether features are counts or weights of words, divided by their row sum.
+        links: whether its split is of links, which are to be predicted, and no node has a label.
         folder: where its files lie under a data root, as PyG or OGB lays them; empty if embedded.
     """
 
@@ -44,6 +45,7 @@ class DatasetInfo:
     splits: tuple[str, ...]
     binary: bool = False
     bag_of_words: bool = False
+    links: bool = False
     folder: str = ""
 
     @property
@@ -81,7 +83,8 @@ SPLITS = {
     "random": "ten seeded splits: 20 training and 30 validation nodes a class, the rest to test",
     "random-20": "the first of the ten `random` splits, alone",
     "seeded": "one seeded split: 20 training nodes a class, 500 for validation, the rest to test",
-    "time": "OGB's: the newest papers are tested on, those before them validated on",
+    "time": "OGB's: the newest papers, or links, are tested on, those before them validated on",
+    "throughput": "OGB's: links that are cheap to find are learnt from, costlier ones tested on",
     "sales_ranking": "OGB's: the goods sold most are learnt from, those sold least tested on",
     "species": "OGB's: the proteins of some species are learnt from, those of others tested on",
     "own": "the masks that a user's graph brings",
@@ -139,8 +142,8 @@ def _heterophilous(name: str, description: str, sizes: tuple[int, int, int]) -> 
 
 
 def _ogb(name: str, description: str, sizes: tuple[int, int, int], split: str) -> DatasetInfo:
-    folder = name.replace("-", "_")
-    return DatasetInfo(name, "ogb", description, *sizes, (split,), folder=folder)
+    folder, links = name.replace("-", "_"), name.startswith("ogbl-")
+    return DatasetInfo(name, "ogb", description, *sizes, (split,), links=links, folder=folder)
 
 
 DATASETS: dict[str, DatasetInfo] = {
@@ -167,8 +170,20 @@ DATASETS: dict[str, DatasetInfo] = {
         _ogb("ogbn-products", "goods bought together; kinds", (2449029, 100, 47), "sales_ranking"),
         _ogb("ogbn-mag", "citations between papers of MAG; venues", (736389, 128, 349), "time"),
         _ogb("ogbn-proteins", "proteins that act together; functions", (132534, 8, 112), "species"),
+        _ogb("ogbl-collab", "authors who wrote together, by year", (235868, 128, 0), "time"),
+        _ogb("ogbl-ppa", "proteins that act together; species", (576289, 58, 0), "throughput"),
     )
 }
+
+
+def is_link_set(name: str) -> bool:
+    """Whether a graph of this name has links to predict, and no labels.
+
+    >>> is_link_set("ogbl-collab"), is_link_set("ogbn-arxiv")
+    (True, False)
+    """
+    info = DATASETS.get(name.strip().lower())
+    return info is not None and info.links
 
 
 def is_image_set(name: str) -> bool:

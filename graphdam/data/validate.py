@@ -23,8 +23,11 @@ def validate(raw: RawGraph) -> None:
         DataError: what is wrong, what is accepted, and what to do.
     """
     num_nodes = _check_features(raw)
-    _check_labels(raw, num_nodes)
+    if raw.links is None:
+        _check_labels(raw, num_nodes)
     _check_edges(raw, num_nodes)
+    for name, pairs in () if raw.links is None else raw.links._asdict().items():
+        _check_pairs(raw, f"`{name}_edges`", pairs, num_nodes)
     if raw.masks is not None:
         _check_masks(raw, num_nodes)
 
@@ -76,23 +79,7 @@ def _check_finite(raw: RawGraph, what: str, values: Array, begin: int = 0) -> No
 
 def _check_edges(raw: RawGraph, num_nodes: int) -> None:
     edges, weight = raw.edge_index, raw.edge_weight
-    if edges.ndim != 2 or edges.shape[0] != 2:
-        hint = " Transpose it." if edges.ndim == 2 and edges.shape[1] == 2 else ""
-        raise DataError(
-            f"{raw.source}: `edge_index` must have shape [2, E], sources above targets, but has"
-            f" shape {_shape(edges)}.{hint}"
-        )
-    if edges.dtype.kind not in "iu":
-        raise DataError(
-            f"{raw.source}: `edge_index` must hold integers, but has the type {edges.dtype};"
-            " convert it to int64."
-        )
-    if edges.size and (edges.min() < 0 or edges.max() >= num_nodes):
-        wrong = int(edges.min()) if edges.min() < 0 else int(edges.max())
-        raise DataError(
-            f"{raw.source}: `edge_index` names node {wrong}, but there are {num_nodes} nodes,"
-            f" numbered 0 to {num_nodes - 1} as the rows of `x`; correct the edges or add the node."
-        )
+    _check_pairs(raw, "`edge_index`", edges, num_nodes)
     if weight is None:
         return
     if weight.shape != (edges.shape[1],):
@@ -109,6 +96,26 @@ def _check_edges(raw: RawGraph, num_nodes: int) -> None:
         raise DataError(
             f"{raw.source}: `edge_weight` goes down to {float(weight.min()):g}, but weights must"
             " not be negative: a node's degree is their sum, and its root is taken."
+        )
+
+
+def _check_pairs(raw: RawGraph, what: str, edges: Array, num_nodes: int) -> None:
+    if edges.ndim != 2 or edges.shape[0] != 2:
+        hint = " Transpose it." if edges.ndim == 2 and edges.shape[1] == 2 else ""
+        raise DataError(
+            f"{raw.source}: {what} must have shape [2, E], sources above targets, but has"
+            f" shape {_shape(edges)}.{hint}"
+        )
+    if edges.dtype.kind not in "iu":
+        raise DataError(
+            f"{raw.source}: {what} must hold integers, but has the type {edges.dtype};"
+            " convert it to int64."
+        )
+    if edges.size and (edges.min() < 0 or edges.max() >= num_nodes):
+        wrong = int(edges.min()) if edges.min() < 0 else int(edges.max())
+        raise DataError(
+            f"{raw.source}: {what} names node {wrong}, but there are {num_nodes} nodes,"
+            f" numbered 0 to {num_nodes - 1} as the rows of `x`; correct the edges or add the node."
         )
 
 

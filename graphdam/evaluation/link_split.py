@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
 
 class HeldOut(NamedTuple):
-    """As many pairs of nodes that are linked as pairs that are not: two int64 [2, E]."""
+    """Pairs of nodes that are linked, and pairs that are not: int64 [2, E] and [2, E'].
+
+    As many of both where `split_links` has drawn them; a set that holds links out itself may have
+    another number.
+    """
 
     pos_edges: Tensor
     neg_edges: Tensor
@@ -31,11 +35,13 @@ class LinkSplit:
             for validation and for test; self-loops stay.
         val: pairs to choose on.
         test: pairs to score at the end.
+        evaluator: the OGB set whose evaluator scores these pairs; None for ours.
     """
 
     graph: Graph
     val: HeldOut
     test: HeldOut
+    evaluator: str | None = None
 
 
 class FreePairs:
@@ -66,6 +72,20 @@ class FreePairs:
         number = rank + torch.searchsorted(self._free_before, rank, right=True)
         larger = torch.searchsorted(self._first_of_larger, number, right=True) - 1
         return torch.stack([number - self._first_of_larger[larger], larger])
+
+
+def links_of(graph: Graph, *, seed: int) -> LinkSplit:
+    """The links that the graph's set holds out itself, else those that `split_links` draws.
+
+    The edges of such a set are its training links. Messages pass along them alone, for validation
+    and for test.
+
+    Raises:
+        DataError: none are held out, and `split_links` can draw none.
+    """
+    if graph.links is None:
+        return split_links(graph, seed=seed)
+    return LinkSplit(graph, *graph.links, evaluator=graph.evaluator)
 
 
 def split_links(graph: Graph, *, val: float = 0.05, test: float = 0.1, seed: int) -> LinkSplit:

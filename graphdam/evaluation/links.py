@@ -40,11 +40,21 @@ def link_scores(z: Tensor, pos_edges: Tensor, neg_edges: Tensor) -> LinkScores:
     >>> link_scores(z, torch.tensor([[0], [1]]), torch.tensor([[0, 1], [2, 2]]))
     LinkScores(auc=1.0, average_precision=1.0)
     """
+    return scores_of_products(*link_products(z, pos_edges, neg_edges))
+
+
+def link_products(z: Tensor, pos_edges: Tensor, neg_edges: Tensor) -> tuple[Tensor, Tensor]:
+    r"""The inner products :math:`z_u \cdot z_v` of linked pairs [E] and of others [E'], in float64.
+
+    Raises:
+        DataError: see `link_scores`.
+    """
     z = require_embedding(z).double()
-    positive, negative = (
-        _products(z, name, pairs)
-        for name, pairs in (("pos_edges", pos_edges), ("neg_edges", neg_edges))
-    )
+    return _products(z, "pos_edges", pos_edges), _products(z, "neg_edges", neg_edges)
+
+
+def scores_of_products(positive: Tensor, negative: Tensor) -> LinkScores:
+    """`link_scores` of what `link_products` has found."""
     truth = np.repeat([1, 0], [len(positive), len(negative)])
     products = torch.cat([positive, negative]).numpy()
     return LinkScores(

@@ -56,9 +56,38 @@ def ogb_score(name: str, outputs: Tensor, y: Tensor) -> float:
     return float(scores[evaluator.eval_metric])
 
 
+def hits_at(name: str) -> int:
+    """K of a set of links that is scored by the share of links above the K highest other pairs.
+
+    >>> hits_at("ogbl-collab")
+    50
+    """
+    return int(_evaluator(name).K)
+
+
+def ogb_link_score(name: str, positive: Tensor, negative: Tensor) -> float:
+    """The score of held-out pairs of a set as OGB reports it: Hits@K, in [0, 1].
+
+    The share of the links whose score is above that of the K-th highest pair without a link.
+
+    Args:
+        name: the set, such as `ogbl-collab`.
+        positive: scores of linked pairs [E].
+        negative: scores of pairs that are not linked [E']; fewer than K make the score 1.
+
+    >>> import torch
+    >>> ogb_link_score("ogbl-collab", torch.tensor([49.0, 50.0, 51.0]), torch.arange(100.0))
+    0.3333333333333333
+    """
+    evaluator = _evaluator(name)
+    scores = evaluator.eval({"y_pred_pos": positive, "y_pred_neg": negative})
+    return float(scores[evaluator.eval_metric])
+
+
 @cache
 def _evaluator(name: str) -> Any:
-    return import_ogb("ogb.nodeproppred").Evaluator(name)
+    module = "ogb.linkproppred" if name.startswith("ogbl-") else "ogb.nodeproppred"
+    return import_ogb(module).Evaluator(name)
 
 
 @contextmanager

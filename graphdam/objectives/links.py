@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import torch
 import torch.nn.functional as F
@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from graphdam.data import Graph
 from graphdam.data.graph import SplitName
 from graphdam.evaluation.link_split import FreePairs, HeldOut, LinkSplit
-from graphdam.evaluation.links import link_scores
+from graphdam.evaluation.links import link_products, scores_of_products
+from graphdam.evaluation.ogb import hits_at, ogb_link_score
 from graphdam.nn import Encoder
 from graphdam.objectives.embedding import cluster_scores
 from graphdam.objectives.objective import Evaluation, Objective
@@ -79,6 +80,9 @@ class LinkReconstruction(Objective):
     near -2; the sums run over the links and as many other pairs, not over all N² pairs, and are
     means.
 
+    Scored by the area under the ROC curve, or by OGB's evaluator (Hits@K) where one belongs to the
+    held-out links; the area is then told beside it.
+
     Args:
         split: the links to learn from and those held out.
         variational: the encoder whose output is to be a posterior's mean; None for GAE.
@@ -89,6 +93,9 @@ class LinkReconstruction(Objective):
     def __init__(self, split: LinkSplit, *, variational: Encoder | None = None) -> None:
         super().__init__()
         self.split = split
+        self.evaluator = split.evaluator
+        if self.evaluator is not None:
+            self.metric = f"hits_at_{hits_at(self.evaluator)}"
         self.pairs = Pairs(split.graph.edge_index, split.graph.num_nodes)
         self.log_deviation: nn.Linear | None = None
         if variational is not None:
@@ -114,7 +121,7 @@ class LinkReconstruction(Objective):
 
     def loss(self, encoder: Encoder, prepared: PreparedGraph, outputs: Tensor) -> Tensor:
         if self.log_deviation is None:
-            return _reconstruction(self.pairs.logits(outputs))
+            return _reconstruction(*self.pairs.logits(outputs).chunk(2))
         log_deviation: Tensor = self.log_deviation(outputs).clamp(max=LARGEST_LOG_DEVIATION)
         # A closed dimension is not part of the posterior: it has no noise and no prior.
         is_open = torch.zeros(outputs.size(1), device=outputs.device)
@@ -123,7 +130,7 @@ class LinkReconstruction(Objective):
         divergence = outputs.square() + (2 * log_deviation).exp() - 1 - 2 * log_deviation
         divergence = is_open * divergence
         prior = 0.5 * divergence.sum(1).mean() / len(outputs)
-        return _reconstruction(self.pairs.logits(z)) + prior
+        return _reconstruction(*self.pairs.logits(z).chunk(2)) + prior
 
     def imitation(self, outputs: Tensor, taught: Tensor) -> Tensor:
         ours, theirs = self.pairs.logits(outputs), self.pairs.logits(taught)
@@ -143,31 +150,51 @@ class LinkReconstruction(Objective):
     @torch.no_grad()
     def evaluate(self, outputs: Tensor, prepared: PreparedGraph, split: SplitName) -> Evaluation:
         held_out = self._held_out(split)
-        logits = torch.cat([(outputs[a] * outputs[b]).sum(1) for a, b in held_out])
-        auc = link_scores(outputs, *held_out).auc
-        return Evaluation(auc, float(_reconstruction(logits)))
+        logits = [(outputs[a] * outputs[b]).sum(1) for a, b in held_out]
+        products = link_products(outputs, *held_out)
+        if self.evaluator is None:
+            score = scores_of_products(*products).auc
+        else:
+            score = ogb_link_score(self.evaluator, *products)
+        return Evaluation(score, float(_reconstruction(*logits)))
 
     def score_outputs(
         self, outputs: Tensor, prepared: PreparedGraph, *splits: SplitName
     ) -> list[dict[str, float]]:
-        """Area under the ROC curve, and average precision, of the held-out links."""
-        found = [link_scores(outputs, *self._held_out(split)) for split in splits]
-        return [{"auc": each.auc, "average_precision": each.average_precision} for each in found]
+        """Area under the ROC curve, and average precision, of the held-out links.
+
+        Where OGB's evaluator scores them, its score stands before both.
+        """
+        return [self._scores_of(outputs, self._held_out(split)) for split in splits]
+
+    def _scores_of(self, outputs: Tensor, held_out: HeldOut) -> dict[str, float]:
+        products = link_products(outputs, *held_out)
+        scores = {}
+        if self.evaluator is not None:
+            scores[self.metric] = ogb_link_score(self.evaluator, *products)
+        return scores | asdict(scores_of_products(*products))
 
     def further(self, outputs: Tensor, prepared: PreparedGraph) -> dict[str, float]:
         return cluster_scores(outputs, prepared.graph)
 
     def num_scored(self, prepared: PreparedGraph, split: SplitName) -> int:
-        return sum(pairs.size(1) for pairs in self._held_out(split))
+        held_out = self._held_out(split)
+        # Hits@K is a share of the links
+        counted = held_out[:1] if self.evaluator is not None else held_out
+        return sum(pairs.size(1) for pairs in counted)
 
     def _held_out(self, split: SplitName) -> HeldOut:
         """The held-out pairs; of training as many as validation holds, so that it costs no more."""
         if split == "train":
-            count = min(self.split.val.pos_edges.size(1), self.pairs.links.size(1))
-            step = self.pairs.links.size(1) // count  # the links are in the order of the nodes
-            pairs = (self.pairs.links, self.pairs.others)
-            return HeldOut(*(each[:, ::step][:, :count] for each in pairs))
+            pairs = zip((self.pairs.links, self.pairs.others), self.split.val, strict=True)
+            return HeldOut(*(_spread(each, val.size(1)) for each, val in pairs))
         return self.split.val if split == "val" else self.split.test
+
+
+def _spread(pairs: Tensor, count: int) -> Tensor:
+    """At most so many of the pairs, from all over the graph: they are in the order of the nodes."""
+    step = max(1, pairs.size(1) // count)
+    return pairs[:, ::step][:, :count]
 
 
 def missed_by_rotation(z: Tensor, taught: Tensor) -> Tensor:
@@ -201,7 +228,6 @@ def missed_by_rotation(z: Tensor, taught: Tensor) -> Tensor:
     return missed / size.clamp(min=torch.finfo(size.dtype).tiny)
 
 
-def _reconstruction(logits: Tensor) -> Tensor:
-    """Cross-entropy of logits whose first half are links: the sum of the two halves' means."""
-    linked, others = logits.chunk(2)
+def _reconstruction(linked: Tensor, others: Tensor) -> Tensor:
+    """Cross-entropy of the logits of links and of other pairs: the sum of the two means."""
     return F.softplus(-linked).mean() + F.softplus(others).mean()

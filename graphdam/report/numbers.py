@@ -215,8 +215,10 @@ def metric_text(metric: str) -> str:
     """A metric under the name that people know it by.
 
     >>> metric_text("roc_auc"), metric_text("hits_at_10")
-    ('ROC-AUC', 'hits at 10')
+    ('ROC-AUC', 'Hits@10')
     """
+    if metric.startswith("hits_at_"):
+        return metric.replace("hits_at_", "Hits@")
     return _METRICS.get(metric, metric.replace("_", " "))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import Any
 
 from graphdam.data import IMAGE_SETS, POINT_SETS, RATING_SETS, kind_of
-from graphdam.data.registry import DataKind
+from graphdam.data.registry import DataKind, is_link_set
 from graphdam.training.autoencoder_recipes import AUTOENCODER, RECONSTRUCTION
 from graphdam.training.image_recipes import IMAGE_MODELS, OF_ONE_MODEL
 from graphdam.training.kinds import A_SET, ONLY_FOR, unused
@@ -32,6 +32,7 @@ def require_agreement(settings: SettingFields) -> None:
     _require_one_kind(settings)
     _require_embedding(settings)
     if settings.kind == "graphs":
+        _require_labels(settings)
         _require_batches(settings)
     _require_gates(settings)
     if settings.gate is None:
@@ -133,6 +134,15 @@ def _one_of(names: Collection[str]) -> str:
 
 def _told(value: Any) -> str:
     return numbers(value) if isinstance(value, tuple) else str(value)
+
+
+def _require_labels(settings: SettingFields) -> None:
+    """A named graph has the labels that its objective needs."""
+    if is_link_set(settings.dataset) and not settings.rebuilds_links:
+        raise ValueError(
+            f"dataset='{settings.dataset}' has links to predict and no labels, which objective="
+            f"'{settings.objective}' needs: take objective='gae' or 'vgae'"
+        )
 
 
 def _require_batches(settings: SettingFields) -> None:

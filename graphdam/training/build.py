@@ -8,7 +8,7 @@ from typing import Any
 from graphdam.baselines import minge_width
 from graphdam.data import Graph
 from graphdam.errors import SettingsError
-from graphdam.evaluation.link_split import split_links
+from graphdam.evaluation.link_split import links_of
 from graphdam.gates import Gate, make_gate, offset_of_width
 from graphdam.nn import GAT, GCN, Encoder, GraphSAGE
 from graphdam.objectives import (
@@ -86,8 +86,17 @@ def gate_maker(settings: Settings) -> Callable[[int], Gate]:
 
 
 def build_objective(settings: Settings, graph: Graph, encoder: Encoder, *, seed: int) -> Objective:
-    """What the encoder of a run is trained to do; links are held out by the seed."""
+    """What the encoder of a run is trained to do; links are held out by the set, or by the seed.
+
+    Raises:
+        SettingsError: labels are needed, and the graph has only links to predict.
+    """
     objective: Objective
+    if graph.links is not None and not settings.rebuilds_links:
+        raise SettingsError(
+            f"{graph.name} has links to predict and no labels, which objective="
+            f"'{settings.objective}' needs: take objective='gae' or 'vgae'."
+        )
     match settings.objective:
         case "node-classification":
             return NodeClassification(graph, feature_dropout=settings.feature_dropout)
@@ -98,9 +107,9 @@ def build_objective(settings: Settings, graph: Graph, encoder: Encoder, *, seed:
         case "bgrl":
             objective = Bootstrap(graph, encoder)
         case "gae":
-            objective = LinkReconstruction(split_links(graph, seed=seed))
+            objective = LinkReconstruction(links_of(graph, seed=seed))
         case "vgae":
-            objective = LinkReconstruction(split_links(graph, seed=seed), variational=encoder)
+            objective = LinkReconstruction(links_of(graph, seed=seed), variational=encoder)
     return objective.to(graph.y.device)
 
 
@@ -119,7 +128,7 @@ def _build(
     out_channels: int | None = graph.out_channels
     if settings.learns_embedding:
         hidden, out_channels = [width] * (settings.num_layers - 1) + [embedding], None
-        extra |= {"act_output": settings.objective not in ("gae", "vgae")}
+        extra |= {"act_output": not settings.rebuilds_links}
         extra |= {"gate_output": gate is not None}
     if settings.model == "gat":
         for size in {width, embedding} if settings.learns_embedding else {width}:

@@ -130,9 +130,9 @@ class GraphTask(Task[Encoder, PreparedGraph]):
 
     @property
     def evaluator(self) -> str | None:
-        if self.graph.evaluator is None or self.settings.learns_embedding:
-            return None
-        return evaluator_name(self.graph.evaluator)
+        scores_outputs = self.graph.links is not None or not self.settings.learns_embedding
+        name = self.graph.evaluator
+        return evaluator_name(name) if name is not None and scores_outputs else None
 
     @property
     def comes_in_batches(self) -> bool:

@@ -353,6 +353,11 @@ class SettingFields(BaseModel):
         return self.kind == "graphs" and self.objective != "node-classification"
 
     @property
+    def rebuilds_links(self) -> bool:
+        """Whether links are what the encoder is trained on and scored by."""
+        return self.objective in ("gae", "vgae")
+
+    @property
     def kind(self) -> DataKind:
         """What the run is about, as its objective says."""
         if self.reconstructs:

@@ -34,7 +34,7 @@ from graphdam.data.registry import DATASETS
 from graphdam.data.sources import cache_folder
 from graphdam.errors import DataError
 
-NAMES = [name for name, info in DATASETS.items() if info.kind == "ogb"]
+NAMES = [name for name, info in DATASETS.items() if info.kind == "ogb" and not info.links]
 ARXIV = "ogbn-arxiv"
 
 Same = Callable[[Graph, Graph], None]

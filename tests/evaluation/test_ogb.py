@@ -9,7 +9,13 @@ import pytest
 import torch
 
 from graphdam.data import load_graph
-from graphdam.evaluation.ogb import evaluator_name, import_ogb, ogb_score
+from graphdam.evaluation.ogb import (
+    evaluator_name,
+    hits_at,
+    import_ogb,
+    ogb_link_score,
+    ogb_score,
+)
 from graphdam.evaluation.scores import accuracy, mean_roc_auc
 from graphdam.nn import GCN
 from graphdam.objectives import prepare_graph
@@ -60,6 +66,18 @@ def test_the_evaluator_decides_the_score_of_classes(monkeypatch: pytest.MonkeyPa
     evaluator = import_ogb("ogb.nodeproppred").Evaluator
     monkeypatch.setattr(evaluator, "_eval_acc", lambda *arguments: {"acc": 0.125})
     assert evaluated() == 0.125
+
+
+@pytest.mark.parametrize(("name", "k"), [("ogbl-collab", 50), ("ogbl-ppa", 100)])
+def test_hits_of_random_scores_are_ogbs_and_those_of_the_definition(name: str, k: int) -> None:
+    positive, negative = torch.randn(400) + 1, torch.randn(900)
+    evaluator = import_ogb("ogb.linkproppred").Evaluator(name)
+    (hits,) = evaluator.eval({"y_pred_pos": positive, "y_pred_neg": negative}).values()
+    expected = float((positive > negative.sort(descending=True).values[k - 1]).double().mean())
+    assert 0.2 < expected < 0.7
+    assert hits == expected
+    assert ogb_link_score(name, positive.double(), negative.double()) == expected
+    assert hits_at(name) == k
 
 
 def test_the_evaluator_is_named_with_its_version() -> None:

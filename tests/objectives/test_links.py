@@ -15,7 +15,9 @@ from torch.distributions import Bernoulli, Normal, kl_divergence
 from torch_geometric.nn import GAE, VGAE
 
 from graphdam.baselines import pca
-from graphdam.evaluation.link_split import LinkSplit, split_links
+from graphdam.data.graph import HeldOutLinks
+from graphdam.evaluation.link_split import LinkSplit, links_of, split_links
+from graphdam.evaluation.links import link_scores
 from graphdam.gates import DAMGate
 from graphdam.nn import GCN
 from graphdam.objectives import LinkReconstruction, PreparedGraph, prepare_graph
@@ -240,6 +242,67 @@ def test_evaluation_is_scikit_learns(part: str) -> None:
     expected = GAE(torch.nn.Identity()).recon_loss(z, positive, negative)
     assert found.loss == pytest.approx(float(expected))
     assert objective.num_scored(prepared, part) == len(truth)  # type: ignore[arg-type]
+
+
+def held_out_by_the_set() -> LinkSplit:
+    """Fewer links than other pairs, as a set may have, one of the links in training too."""
+    split = held_out()
+    generator = torch.Generator().manual_seed(4)
+    others = torch.randint(0, 34, (2, 120), generator=generator)
+    part = split.val._replace(neg_edges=others)
+    known = HeldOutLinks(part, split.test._replace(neg_edges=others.flip(1)))
+    return links_of(replace(split.graph, links=known, evaluator="ogbl-collab"), seed=0)
+
+
+def test_the_links_of_a_set_are_its_own_whatever_the_seed() -> None:
+    split = held_out_by_the_set()
+    assert split.graph.links is not None
+    again = links_of(split.graph, seed=1)
+    for mine, theirs, own in zip(
+        (again.val, again.test), (split.val, split.test), split.graph.links, strict=True
+    ):
+        assert all(map(torch.equal, mine, theirs))
+        assert all(map(torch.equal, mine, own))
+    assert torch.equal(again.graph.edge_index, held_out().graph.edge_index)
+    drawn = links_of(small_graph(), seed=0)
+    assert drawn.evaluator is None
+    assert torch.equal(drawn.test.neg_edges, split_links(small_graph(), seed=0).test.neg_edges)
+
+
+@pytest.mark.parametrize("part", ["val", "test"])
+def test_hits_are_the_share_of_links_above_the_fiftieth_other_pair(part: str) -> None:
+    split = held_out_by_the_set()
+    objective, z = LinkReconstruction(split), outputs_of()
+    assert objective.metric == "hits_at_50"
+    pairs = split.val if part == "val" else split.test
+    linked, others = ((z[u] * z[v]).sum(1) for u, v in pairs)
+    expected = float((linked > others.sort(descending=True).values[49]).double().mean())
+    assert 0 < expected < 1
+    prepared = prepared_of(objective)
+    found = objective.evaluate(z, prepared, part)  # type: ignore[arg-type]
+    assert found.score == expected
+    loss = GAE(torch.nn.Identity()).recon_loss(z, *pairs)
+    assert found.loss == pytest.approx(float(loss))
+    [scores] = objective.score_outputs(z, prepared, part)  # type: ignore[arg-type]
+    beside = link_scores(z, *pairs)
+    assert scores == {
+        "hits_at_50": expected,
+        "auc": beside.auc,
+        "average_precision": beside.average_precision,
+    }
+    assert list(scores) == ["hits_at_50", "auc", "average_precision"]
+    assert objective.num_scored(prepared, part) == len(linked)  # type: ignore[arg-type]
+
+
+def test_a_look_at_training_has_as_many_pairs_of_each_kind_as_validation() -> None:
+    split = held_out_by_the_set()
+    objective = LinkReconstruction(split)
+    pairs = objective._held_out("train")
+    assert pairs.pos_edges.shape == split.val.pos_edges.shape
+    count = min(120, objective.pairs.others.size(1))
+    assert pairs.neg_edges.shape == (2, count)
+    few = replace(split, val=split.val._replace(pos_edges=split.val.pos_edges[:, :2]))
+    assert LinkReconstruction(few)._held_out("train").pos_edges.shape == (2, 2)
 
 
 def test_scores_are_those_of_the_held_out_links_and_the_mode_is_restored() -> None:
