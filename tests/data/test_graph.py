@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from graphdam.data.csr import CSRMatrix
-from graphdam.data.graph import Graph, Split, Task
+from graphdam.data.graph import Graph, HeldOutLinks, Split, Task
+from graphdam.evaluation.link_split import HeldOut
 
 
 @pytest.fixture
@@ -73,3 +74,7 @@ def test_everything_moves(graph: Graph) -> None:
     assert all(mask.device.type == "meta" for split in moved.splits for mask in split)
     assert graph.to("cpu").num_edges == graph.num_edges
     assert replace(graph, edge_weight=None).to("meta").edge_weight is None
+    pairs = HeldOut(graph.edge_index, graph.edge_index.flip(0))
+    held_out = replace(graph, links=HeldOutLinks(pairs, pairs)).to("meta").links
+    assert held_out is not None
+    assert all(each.device.type == "meta" for part in held_out for each in part)
