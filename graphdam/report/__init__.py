@@ -19,6 +19,7 @@ from graphdam.report.figures import (
 )
 from graphdam.report.history import HISTORY_FILE, HistoryLine, read_history
 from graphdam.report.hours import hours
+from graphdam.report.leaderboard import on_leaderboard, submission
 from graphdam.report.merge import merge_records
 from graphdam.report.methods import method_name, wide_alone
 from graphdam.report.missing import with_missing
@@ -83,6 +84,7 @@ __all__ = [
     "merge_records",
     "method_name",
     "notes",
+    "on_leaderboard",
     "paired_difference",
     "pareto_front",
     "prefix_table",
@@ -91,6 +93,7 @@ __all__ = [
     "read_references",
     "reproduction",
     "run_title",
+    "submission",
     "summary",
     "sweep",
     "to_csv",

@@ -34,8 +34,8 @@ def caption(records: Sequence[RunRecord], *, compared: bool = True) -> str:
         sentences[-1] += "; ± is the unbiased standard deviation over them"
     if len(records) > 1 and compared:
         sentences.append("Differences are paired by seed; p is of a two-sided paired t-test")
-    made_with = _distinct(_software(record) for record in records)
-    sentences.append(f"{made_with}; {_distinct(_machine(record) for record in records)}")
+    made_with = _distinct(software(record) for record in records)
+    sentences.append(f"{made_with}; {_distinct(machine(record) for record in records)}")
     dates = sorted({record.created[:10] for record in records})
     sentences.append(f"Recorded {dates[0] if len(dates) == 1 else f'{dates[0]} to {dates[-1]}'}")
     if len(records) == 1:
@@ -72,12 +72,14 @@ def _about(record: RunRecord) -> str:
     return ", ".join([*words, method_name(record), f"width {widths_text(record.widths)}"])
 
 
-def _software(record: RunRecord) -> str:
+def software(record: RunRecord) -> str:
+    """The versions that a record was made with, in a line."""
     versions = {"graphdam": record.graphdam_version, **record.versions}
     return ", ".join(f"{name} {version}" for name, version in versions.items())
 
 
-def _machine(record: RunRecord) -> str:
+def machine(record: RunRecord) -> str:
+    """The device and the threads that a record was made with."""
     return f"{record.device}, {record.threads} thread{'s' if record.threads > 1 else ''}"
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from graphdam.report.methods import method_name
+from graphdam.report.caption import machine, software
+from graphdam.report.methods import display_name, method_name
 from graphdam.report.numbers import MISSING, metric_text
 from graphdam.report.record import RunRecord
 from graphdam.report.scores import Scores
-from graphdam.report.table import TextTable
+from graphdam.report.table import TextTable, to_markdown
 
 SEEDS = 10
 """As many runs as OGB asks a mean of."""
@@ -34,22 +35,39 @@ def leaderboard(records: Sequence[RunRecord]) -> TextTable:
         "parameters of all stages",
         "of the model left",
         "hardware",
+        "scored by",
+        "versions",
         "command",
     )
     rows = [
         (
-            method_name(record),
+            _method(record),
             _score(record.test),
             _score(record.val),
             str(len(record.seeds)),
             f"{max(record.trained_parameters):,}" if record.trained_parameters else MISSING,
             f"{max(record.parameters):,}",
-            f"{record.device}, {record.threads} thread{'s' if record.threads > 1 else ''}",
+            machine(record),
+            record.evaluator or MISSING,
+            software(record),
             f"`{record.command}`",
         )
         for record in records
     ]
     return TextTable(columns, tuple(rows), columns, tuple(rows))
+
+
+def submission(records: Sequence[RunRecord]) -> str:
+    """The rows of records on one data set, and what they are, as Markdown."""
+    return f"{to_markdown(leaderboard(records))}\n\n{leaderboard_note(records)}"
+
+
+def _method(record: RunRecord) -> str:
+    """The method with the model that it is about, such as "GCN, GAE, DAM + teacher"."""
+    words = [display_name(record.model)]
+    if record.learns_embedding:
+        words.append(display_name(record.objective))
+    return ", ".join([*words, method_name(record)])
 
 
 def _score(scores: Scores) -> str:

@@ -12,7 +12,7 @@ from graphdam.report.bench_folder import MissingCell
 from graphdam.report.caption import caption, notes
 from graphdam.report.comparison import comparison
 from graphdam.report.figures import draw_frontier, draw_systems
-from graphdam.report.leaderboard import leaderboard, leaderboard_note, on_leaderboard
+from graphdam.report.leaderboard import on_leaderboard, submission
 from graphdam.report.methods import display_name, is_graphdam, is_of_system
 from graphdam.report.missing import with_missing
 from graphdam.report.record import RunRecord
@@ -89,7 +89,7 @@ def _submissions(records: Sequence[RunRecord]) -> list[str]:
     found = on_leaderboard(records)
     if not found:
         return []
-    return ["## For OGB's leaderboard", to_markdown(leaderboard(found)), leaderboard_note(found)]
+    return ["## For OGB's leaderboard", submission(found)]
 
 
 def _verdicts(records: Sequence[RunRecord]) -> list[str]:

@@ -76,6 +76,26 @@ def test_versions_are_kept_apart_and_that_is_said(graphdam: Graphdam, tmp_path: 
     assert len(list((tmp_path / "out").glob("*.md"))) == 2
 
 
+def test_a_leaderboard_is_printed_and_nothing_written(graphdam: Graphdam, tmp_path: Path) -> None:
+    scored = {"evaluator": "ogb 1.3.6, Evaluator('ogbn-arxiv')", "trained_parameters": [9, 7, 876]}
+    own = record(tmp_path / "in" / "a.json", dataset="ogbn-arxiv", split="time", **scored)
+    other = record(tmp_path / "in" / "b.json")
+    result = graphdam("report", "in", "--leaderboard")
+    assert (result.code, result.err) == (0, "")
+    lines = result.out.splitlines()
+    assert lines[0] == "## ogbn-arxiv · node-classification · time split"
+    assert lines[2].startswith("| method ")
+    assert " 876 " in lines[4]
+    assert lines[-1].endswith("1 row has fewer: train with `--seeds 10`.")
+    assert "Cora" not in result.out
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
+    [page] = json.loads(graphdam("report", own, "--leaderboard", "--json").out)
+    assert page["markdown"] in result.out
+    refused = graphdam("report", other, "--leaderboard")
+    assert refused.code == 1
+    assert refused.sentence.startswith("None of these records was scored by OGB's evaluator, so")
+
+
 def test_wrong_input_is_one_sentence(graphdam: Graphdam, tmp_path: Path) -> None:
     result = graphdam("report", "absent", "--out", "out")
     assert (result.code, result.sentence) == (
@@ -87,5 +107,8 @@ def test_wrong_input_is_one_sentence(graphdam: Graphdam, tmp_path: Path) -> None
         "The record half.json is not JSON ("
     )
     assert not (tmp_path / "out").exists()
-    assert graphdam("report", "half.json").code == 2
+    for options in ([], ["--out", "out", "--leaderboard"]):
+        wrong = graphdam("report", "half.json", *options)
+        assert wrong.code == 2
+        assert "Either --out is given, the folder for tables" in wrong.err
     assert graphdam("report", "--out", "out").code == 2

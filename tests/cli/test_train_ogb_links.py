@@ -78,6 +78,11 @@ def test_the_score_is_that_of_ogbs_evaluator(
     evaluated = json.loads(graphdam("evaluate", "run", *where, "--json").out)
     assert evaluated["scores"]["test"] == pytest.approx(record.test.values[seed])
     assert graphdam("embed", "run", *where, "--out", "z.npy").code == 0
+    row = graphdam("report", "run", "--leaderboard").out.splitlines()[4]
+    assert f"| GCN, {objective.upper()}, DAM + teacher" in row
+    assert f" {record.test.mean:.4f} ± {record.test.std:.4f} " in row
+    assert record.trained_parameters is not None
+    assert f" {record.trained_parameters[0]:,} " in row
 
 
 def test_an_objective_that_needs_labels_is_one_sentence(graphdam: Graphdam, tmp_path: Path) -> None:

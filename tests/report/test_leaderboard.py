@@ -23,15 +23,22 @@ def test_the_row_by_hand() -> None:
     row = dict(zip(table.columns, table.rows[0], strict=True))
     test, val = BY_OGB.test, BY_OGB.val
     assert row == {
-        "method": "DAM + teacher",
+        "method": "GCN, DAM + teacher",
         "test accuracy": f"{test.mean:.4f} ± {test.std:.4f}",
         "validation accuracy": f"{val.mean:.4f} ± {val.std:.4f}",
         "seeds": "3",
         "parameters of all stages": "12,345",
         "of the model left": f"{max(BY_OGB.parameters):,}",
         "hardware": "cpu, 1 thread",
+        "scored by": "ogb 1.3.6, Evaluator('ogbn-arxiv')",
+        "versions": "graphdam 0.1.0, python 3.11.7, torch 2.13.0",
         "command": f"`{BY_OGB.command}`",
     }
+
+
+def test_an_embedding_is_named_by_its_objective() -> None:
+    table = leaderboard([altered(objective="gae", model="graphsage")])
+    assert table.rows[0][0] == "GraphSAGE, GAE, DAM + teacher"
 
 
 def test_a_record_from_before_says_that_it_does_not_know() -> None:
