@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from graphdam.data.csr import CSRMatrix
-from graphdam.evaluation.link_split import HeldOut
+from graphdam.data.held_out import HeldOut, HeldOutLinks
 
 Task = Literal["multiclass", "binary", "multilabel", "links"]
 SplitName = Literal["train", "val", "test"]
@@ -23,13 +23,6 @@ class Split(NamedTuple):
     train: Tensor
     val: Tensor
     test: Tensor
-
-
-class HeldOutLinks(NamedTuple):
-    """The links that a set holds out itself: those that are chosen on, and those tested on."""
-
-    val: HeldOut
-    test: HeldOut
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from graphdam.data.csr import CSRMatrix
-from graphdam.data.graph import Graph, HeldOutLinks, Split, Task
+from graphdam.data.graph import Graph, Split, Task
+from graphdam.data.held_out import HeldOut, HeldOutLinks
 from graphdam.data.raw import Array, RawGraph, RawLinks
 from graphdam.errors import DataError
-from graphdam.evaluation.link_split import HeldOut
 
 Sparse = Literal["auto"] | bool
 

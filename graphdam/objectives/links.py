@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from graphdam.data import Graph
 from graphdam.data.graph import SplitName
-from graphdam.evaluation.link_split import FreePairs, HeldOut, LinkSplit
+from graphdam.data.held_out import HeldOut
+from graphdam.data.link_split import FreePairs, LinkSplit
 from graphdam.evaluation.links import link_products, scores_of_products
 from graphdam.evaluation.ogb import hits_at, ogb_link_score
 from graphdam.nn import Encoder

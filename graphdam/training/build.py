@@ -7,8 +7,8 @@ from typing import Any
 
 from graphdam.baselines import minge_width
 from graphdam.data import Graph
+from graphdam.data.link_split import links_of
 from graphdam.errors import SettingsError
-from graphdam.evaluation.link_split import links_of
 from graphdam.gates import Gate, make_gate, offset_of_width
 from graphdam.nn import GAT, GCN, Encoder, GraphSAGE
 from graphdam.objectives import (

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from graphdam.data.csr import CSRMatrix
-from graphdam.data.graph import Graph, HeldOutLinks, Split, Task
-from graphdam.evaluation.link_split import HeldOut
+from graphdam.data.graph import Graph, Split, Task
+from graphdam.data.held_out import HeldOut, HeldOutLinks
 
 
 @pytest.fixture

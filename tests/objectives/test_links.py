@@ -15,8 +15,8 @@ from torch.distributions import Bernoulli, Normal, kl_divergence
 from torch_geometric.nn import GAE, VGAE
 
 from graphdam.baselines import pca
-from graphdam.data.graph import HeldOutLinks
-from graphdam.evaluation.link_split import LinkSplit, links_of, split_links
+from graphdam.data.held_out import HeldOutLinks
+from graphdam.data.link_split import LinkSplit, links_of, split_links
 from graphdam.evaluation.links import link_scores
 from graphdam.gates import DAMGate
 from graphdam.nn import GCN

@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from graphdam.data import load_graph
+from graphdam.data.link_split import split_links
 from graphdam.errors import DataError
 from graphdam.evaluation.clustering import clustering_nmi
 from graphdam.evaluation.embedding import Normalization
-from graphdam.evaluation.link_split import split_links
 from graphdam.evaluation.links import link_scores
 from graphdam.evaluation.probe import linear_probe
 from graphdam.evaluation.stability import linear_cka

@@ -3,27 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from graphdam.data.graph import Graph
+from graphdam.data.held_out import HeldOut
 from graphdam.errors import DataError, SettingsError
-
-if TYPE_CHECKING:
-    from graphdam.data.graph import Graph
-
-
-class HeldOut(NamedTuple):
-    """Pairs of nodes that are linked, and pairs that are not: int64 [2, E] and [2, E'].
-
-    As many of both where `split_links` has drawn them; a set that holds links out itself may have
-    another number.
-    """
-
-    pos_edges: Tensor
-    neg_edges: Tensor
 
 
 @dataclass(frozen=True)

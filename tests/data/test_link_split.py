@@ -17,8 +17,8 @@ from torch_geometric.data import Data
 from torch_geometric.transforms import RandomLinkSplit
 
 from graphdam.data.graph import Graph, Split
+from graphdam.data.link_split import FreePairs, LinkSplit, split_links
 from graphdam.errors import DataError, SettingsError
-from graphdam.evaluation.link_split import FreePairs, LinkSplit, split_links
 
 Pairs = set[tuple[int, ...]]
 
