@@ -44,6 +44,9 @@ _DEPTH = 9.0
 _HEIGHT = 0.1
 """What errs by so much more is not what it reaches up to."""
 
+_WORD = 30.0
+"""Points that a score below a panel takes, with some room."""
+
 
 @dataclass(frozen=True)
 class Panel:
@@ -285,24 +288,49 @@ def end_below(
     floor = max(limit, bottom - 0.15 * (top - bottom))
     floor = min(floor, lowest - 0.1 * (top - lowest))  # room for words below the marks
     axes.set_ylim(*sorted((sign * floor, sign * (top + 0.05 * (top - floor)))))
-    below: dict[float, list[RunRecord]] = {}
-    for record in sorted(panel.records, key=lambda record: heights[id(record)]):
-        if heights[id(record)] < floor:
-            below.setdefault(round(math.log2(cost(record)), 1), []).append(record)
-    for place, lower in below.items():
-        for line, record in enumerate(lower):
-            axes.annotate(
-                f"↑ {panel.mean(record):.2f}" if error else f"↓ {panel.mean(record):.0f}",
-                (2**place, sign * floor),
-                xytext=(0, sign * (3 + 10 * line)),
-                textcoords="offset points",
-                ha="center",
-                va="top" if error else "baseline",
-                fontsize="small",
-                color=styles[line_name(record)].colour,
-                path_effects=[withStroke(linewidth=2.5, foreground="white")],
-                zorder=4,
-            )
+    below = [record for record in panel.records if heights[id(record)] < floor]
+    below.sort(key=lambda record: heights[id(record)])
+    places = [math.log2(cost(record)) for record in below]
+    low, high = (math.log2(limit) for limit in axes.get_xlim())
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    points_wide = 72 * axes.bbox.width / figure.dpi
+    lines = stacked(places, room=_WORD * (high - low) / points_wide)
+    for record, place, line in zip(below, places, lines, strict=True):
+        axes.annotate(
+            f"↑ {panel.mean(record):.2f}" if error else f"↓ {panel.mean(record):.0f}",
+            (2**place, sign * floor),
+            xytext=(0, sign * (3 + 10 * line)),
+            textcoords="offset points",
+            ha="center",
+            va="top" if error else "baseline",
+            fontsize="small",
+            color=styles[line_name(record)].colour,
+            path_effects=[withStroke(linewidth=2.5, foreground="white")],
+            zorder=4,
+        )
+
+
+def stacked(places: Sequence[float], *, room: float) -> list[int]:
+    """The lowest line for each place in turn on which no earlier one lies nearer than `room`.
+
+    >>> stacked([1.0, 5.0, 1.5, 1.2], room=1.0)
+    [0, 0, 1, 2]
+    """
+    lines: list[list[float]] = []
+    found = []
+    for place in places:
+        free = (
+            number
+            for number, others in enumerate(lines)
+            if all(abs(place - other) >= room for other in others)
+        )
+        line = next(free, len(lines))
+        if line == len(lines):
+            lines.append([])
+        lines[line].append(place)
+        found.append(line)
+    return found
 
 
 def span_at_least(axes: Axes, points: float) -> None:
