@@ -151,7 +151,7 @@ def test_a_panel_ends_above_failures_and_names_them() -> None:
         frontier.end_below(axes, panel, styles, lambda record: 8.0)
 
     axes = Figure().subplots()
-    axes.set_ylim(30, 90)
+    axes.set(xlim=(4, 16), ylim=(30, 90))
     end(records())
     assert axes.get_ylim() == (30, 90)
     assert not axes.texts
