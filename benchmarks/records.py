@@ -85,6 +85,9 @@ def main() -> int:
     failed = {failure.cell for failure in result.failures}
     missing = [cell for cell in BenchFolder(folder).missing() if cell.name in failed]
     keep_failures(bench, missing, RESULTS)
+    for cell in BenchFolder(folder).missing():
+        if cell.name not in failed and any(cell.name == each.name for each in bench.cells):
+            print(f"no record: {cell.name}: {cell.reason}", file=sys.stderr)
     for failure in result.failures:
         print(f"failed: {failure.cell} seed {failure.seed}: {failure.reason}", file=sys.stderr)
     return 1 if result.failures else 0

@@ -47,7 +47,7 @@ def report(
     output = Output(json=json_, quiet=quiet or json_)
     if (out is None) != leaderboard:
         raise typer.BadParameter(
-            "Either --out is given, the folder for tables and figures, or --leaderboard."
+            "Give either --out, the folder for tables and figures, or --leaderboard."
         )
     found = collect([Path(name) for name in records])
     groups = group_records(found.records, found.missing)

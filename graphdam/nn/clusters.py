@@ -25,9 +25,8 @@ class ClusterSampling:
     <https://arxiv.org/abs/1905.07953>`_, and an encoder computes on it what it computes on a batch
     of PyG's `ClusterLoader`. (The paper's :math:`(D + I)^{-1} (A + I)` is for its own model; here
     each encoder keeps its own normalisation.) Entries of the whole graph's adjacency would leave
-    out what cut edges send: measured on a trained GCN, outputs lie nearer to those of the whole
-    graph if what is left is normalised anew. They do not meet them on average, as cut edges are
-    not drawn at random.
+    out what cut edges send, and make every sum smaller; what is left is normalised anew instead.
+    Outputs do not meet those of the whole graph on average, as cut edges are not drawn at random.
 
     Every node is in exactly one step of an epoch, so that its importance is the number of steps,
     times that of processes, and the losses of an epoch's steps have the mean over all nodes.

@@ -110,5 +110,5 @@ def test_wrong_input_is_one_sentence(graphdam: Graphdam, tmp_path: Path) -> None
     for options in ([], ["--out", "out", "--leaderboard"]):
         wrong = graphdam("report", "half.json", *options)
         assert wrong.code == 2
-        assert "Either --out is given, the folder for tables" in wrong.err
+        assert "Give either --out, the folder for tables" in wrong.err
     assert graphdam("report", "--out", "out").code == 2

@@ -44,7 +44,7 @@ _DEPTH = 9.0
 _HEIGHT = 0.1
 """What errs by so much more is not what it reaches up to."""
 
-_WORD = 30.0
+_WORD = 24.0
 """Points that a score below a panel takes, with some room."""
 
 
