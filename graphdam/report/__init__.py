@@ -26,18 +26,9 @@ from graphdam.report.missing import with_missing
 from graphdam.report.page import Group, group_records, write_group
 from graphdam.report.pareto import pareto_front
 from graphdam.report.prefixes import prefix_table
-from graphdam.report.record import (
-    RECORD_FILE,
-    Latency,
-    Prefix,
-    Reduction,
-    RunRecord,
-    Sparsity,
-    WideReference,
-    read_record,
-    write_record,
-    write_record_file,
-)
+from graphdam.report.record import RunRecord
+from graphdam.report.record_file import RECORD_FILE, read_record, write_record, write_record_file
+from graphdam.report.record_parts import Latency, Prefix, Reduction, Sparsity, WideReference
 from graphdam.report.reproduction import Reference, is_alike, read_references, reproduction
 from graphdam.report.scores import Scores
 from graphdam.report.summary import summary

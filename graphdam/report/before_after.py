@@ -19,7 +19,8 @@ from graphdam.report.numbers import (
     span,
     widths_text,
 )
-from graphdam.report.record import Latency, RunRecord, WideReference
+from graphdam.report.record import RunRecord
+from graphdam.report.record_parts import Latency, WideReference
 from graphdam.report.scores import Scores
 from graphdam.report.table import TextTable, Value
 

@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError
 from graphdam.errors import RunFolderError
 from graphdam.files import write_atomically
 from graphdam.report._refusal import first_fault
-from graphdam.report.record import RECORD_FILE
+from graphdam.report.record_file import RECORD_FILE
 from graphdam.report.scores import Count, Frozen
 
 PLAN_FILE = "bench.json"

@@ -79,8 +79,11 @@ def software(record: RunRecord) -> str:
 
 
 def machine(record: RunRecord) -> str:
-    """The device and the threads that a record was made with."""
-    return f"{record.device}, {record.threads} thread{'s' if record.threads > 1 else ''}"
+    """The device, the threads and, if lower, the precision of steps that a record was made with."""
+    words = [record.device, f"{record.threads} thread{'s' if record.threads > 1 else ''}"]
+    if (precision := record.changed.get("precision")) is not None:
+        words.append(f"steps in {precision}")
+    return ", ".join(words)
 
 
 def _distinct(texts: Iterable[str]) -> str:

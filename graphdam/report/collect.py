@@ -9,7 +9,8 @@ from pathlib import Path
 
 from graphdam.errors import RunFolderError
 from graphdam.report.bench_folder import PLAN_FILE, RECORDS_FOLDER, BenchFolder, MissingCell
-from graphdam.report.record import RECORD_FILE, RunRecord, read_record
+from graphdam.report.record import RunRecord
+from graphdam.report.record_file import RECORD_FILE, read_record
 
 
 @dataclass

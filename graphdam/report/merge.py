@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 from graphdam.errors import RunFolderError
 from graphdam.report.metrics import goodness
-from graphdam.report.record import Latency, RunRecord, WideReference
+from graphdam.report.record import RunRecord
+from graphdam.report.record_parts import Latency, WideReference
 from graphdam.report.scores import Scores
 
 _SAME = (

@@ -1,26 +1,20 @@
-"""What one run found: the schema of `result.json`, and how it is read and written."""
+"""What one run found: the schema of `result.json`."""
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
     Field,
     SerializerFunctionWrapHandler,
-    ValidationError,
     field_validator,
     model_serializer,
     model_validator,
 )
 
-from graphdam._version import __version__
-from graphdam.errors import RunFolderError
-from graphdam.files import write_atomically
-from graphdam.report._refusal import first_fault
-from graphdam.report.scores import Count, Fraction, Frozen, NonNegative, Positive, Scores, Width
+from graphdam.report.record_parts import Latency, Prefix, Reduction, Sparsity, WideReference
+from graphdam.report.scores import Count, Fraction, Frozen, NonNegative, Scores, Width
 
 FORMAT: Literal[1] = 1
 ModelName = Literal[
@@ -38,95 +32,6 @@ ModelName = Literal[
     "item-mean",
     "factorisation",
 ]
-RECORD_FILE = "result.json"
-
-
-class WideReference(Frozen):
-    """The wide model that a run's compact one is held against, scored on the same seeds.
-
-    `name` is "teacher" for the one trained in the same run.
-    """
-
-    name: str
-    widths: list[Width]
-    val: Scores
-    test: Scores
-    further: dict[str, Scores] = Field(default_factory=dict)
-    parameters: Count
-    multiply_adds: Count
-
-
-class Latency(Frozen):
-    """Time of one inference in milliseconds; `ratio` above 1 says that compact is faster.
-
-    `images` or `pairs` (of a user and an item) are those that one inference reads, `None` where it
-    reads a whole graph.
-    """
-
-    wide_ms: Positive
-    compact_ms: Positive
-    ratio: Positive
-    threads: Annotated[int, Field(ge=1)]
-    images: Count | None = None
-    pairs: Count | None = None
-
-    @model_serializer(mode="wrap")
-    def _without_what_is_not_read(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """A graph's says nothing of images, so that its record is the bytes that it ever was."""
-        content: dict[str, Any] = dump(self)
-        return {name: value for name, value in content.items() if value is not None}
-
-
-class Prefix(Frozen):
-    """The compact model cut to its first channels, without further training."""
-
-    widths: list[Width]
-    val: Fraction
-
-
-class Sparsity(Frozen):
-    """How many numbers of a model are not zero, though all of them are stored and multiplied.
-
-    `nonzero` counts parameters, biases included. `layers` holds the share of zeros in every weight
-    of two or more axes, by its path. Zeros make a model neither smaller nor faster.
-    """
-
-    nonzero: Count
-    layers: dict[str, Fraction]
-
-
-class Reduction(Frozen):
-    """How a trained model was made smaller afterwards, without further training.
-
-    "truncate" cuts the encoder to its first channels, every layer in proportion, and makes it
-    cheaper. "pca", "top-variance" and "columns" cut its embedding, from an encoder that stays as
-    it was: `width` principal axes, columns of largest variance, first columns. "filters" removes
-    the `share` of every layer's filters whose norm is smallest, "svd" makes two layers of each
-    that together hold that `share` less, and "magnitude" puts that `share` of all weights, the
-    smallest, at zero.
-    """
-
-    method: Literal["truncate", "pca", "top-variance", "columns", "filters", "svd", "magnitude"]
-    width: Width | None = None
-    share: Fraction | None = None
-
-    @model_validator(mode="after")
-    def _one_size(self) -> Reduction:
-        takes_share = self.method in ("filters", "svd", "magnitude")
-        if (self.width is None, self.share is None) != (takes_share, not takes_share):
-            raise ValueError(
-                f"'{self.method}' takes a {'share' if takes_share else 'width'} and nothing else"
-            )
-        return self
-
-    @model_serializer(mode="wrap")
-    def _without_what_it_does_not_take(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        content: dict[str, Any] = dump(self)
-        return {name: value for name, value in content.items() if value is not None}
-
-    @property
-    def cuts_encoder(self) -> bool:
-        return self.width is None or self.method == "truncate"
 
 
 class RunRecord(Frozen):
@@ -299,70 +204,3 @@ class RunRecord(Frozen):
                     "as many layers are needed, none wider than at the start"
                 )
         return self
-
-
-def read_record(path: str | Path) -> RunRecord:
-    """The record of a run folder, or of a record's own file."""
-    file = Path(path)
-    if file.is_dir():
-        file = file / RECORD_FILE
-    try:
-        text = file.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        raise RunFolderError(
-            f"No record at {file}: a finished run holds '{RECORD_FILE}'. Name the folder that "
-            "`graphdam train` wrote, or finish the run first."
-        ) from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise RunFolderError(
-            f"The record {file} cannot be read ({error}): a UTF-8 file in JSON is expected. "
-            "Check the file, or train again."
-        ) from error
-    return _parse_record(text, file=file)
-
-
-def write_record(record: RunRecord, folder: str | Path) -> Path:
-    """Writes `result.json` into an existing run folder, whole or not at all; returns its path."""
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise RunFolderError(
-            f"No folder at {folder}: a record is written into an existing run folder. Create it."
-        )
-    return write_record_file(record, folder / RECORD_FILE)
-
-
-def write_record_file(record: RunRecord, path: Path) -> Path:
-    """Writes a record under a name of its own, its folder made; whole or not at all."""
-    text = json.dumps(record.model_dump(mode="json"), indent=1, ensure_ascii=False, allow_nan=False)
-    try:
-        write_atomically(path, f"{text}\n")
-    except OSError as error:
-        raise RunFolderError(
-            f"The record {path} cannot be written ({error}): a writable folder with free space "
-            "is needed. Make room, or choose another folder."
-        ) from error
-    return path
-
-
-def _parse_record(text: str, *, file: Path) -> RunRecord:
-    try:
-        content = json.loads(text)
-    except ValueError as error:
-        raise RunFolderError(
-            f"The record {file} is not JSON ({error}): it may have been cut off or edited. "
-            "Restore it, or train again."
-        ) from error
-    found = content.get("format") if isinstance(content, dict) else None
-    if type(found) is not int or found != FORMAT:
-        said = "no format" if found is None else f"format {found!r}"
-        raise RunFolderError(
-            f"The record {file} has {said}, but graphdam {__version__} reads format {FORMAT}: "
-            "use the version of graphdam that wrote it, or train again."
-        )
-    try:
-        return RunRecord.model_validate_json(text)
-    except ValidationError as error:
-        raise RunFolderError(
-            f"The record {file} is not valid: {first_fault(error)}. It must be as graphdam wrote "
-            "it: undo the edit, or train again."
-        ) from error

@@ -146,10 +146,14 @@ def test_pruning_is_about_images_and_slims_with_and_without_epochs_afterwards() 
         assert cells[f"{where}-default"].teacher
         assert cells[f"{where}-wide"].gate is None
         tuned, untuned = cells[f"{where}-l1-0.5"], cells[f"{where}-l1-untuned-0.5"]
+        assert (tuned.precision == "bf16") is where.startswith("cifar")
         assert tuned.gate_end < untuned.gate_end == 1
         assert tuned.changed() | {"gate_end": 1.0} == untuned.changed()
     assert {name.rsplit("-", 1)[0] for name in cells if name.count("-") == 2} <= wheres
     # of 266,610 and 2,293,000
     assert cells["mnist-mlp-budget"].limits == {"parameters": 39_991}
     assert cells["mnist-lenet5-budget"].limits == {"multiply_adds": 229_300}
-    assert len(cells) == 4 * 11 + 2
+    # of 40,813,184 and 313,201,664
+    assert cells["cifar10-subset-preresnet-budget"].limits == {"multiply_adds": 20_400_000}
+    assert cells["cifar10-subset-vgg16-budget"].limits == {"multiply_adds": 156_600_000}
+    assert len(cells) == 3 * 11 + 5 + 4

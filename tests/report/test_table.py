@@ -231,6 +231,7 @@ def test_caption_says_how_it_was_made() -> None:
     assert "Split: public / random." in both
     assert "cpu, 1 thread / cpu, 2 threads." in both
     assert "Recorded 2025-01-31 to 2025-02-01." in both
+    assert "cpu, 1 thread, steps in bf16." in caption([altered(changed={"precision": "bf16"})])
     assert "paired by seed" in both
     later = altered(selection="The best from epoch 180 on.")
     sooner = altered(selection="The best from epoch 0 on.")

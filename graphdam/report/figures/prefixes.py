@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from graphdam.report.figures.canvas import BLACK, BLUE, GREY, log2_axis, save_figure
 from graphdam.report.numbers import metric_text
-from graphdam.report.record import Prefix, RunRecord
+from graphdam.report.record import RunRecord
+from graphdam.report.record_parts import Prefix
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
