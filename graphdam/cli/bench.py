@@ -66,9 +66,7 @@ def bench(
         _list_cells(chosen, number, output)
         return 0
     folder = Path(out or f"runs/bench-{name}{'-quick' if quick else ''}")
-    result = _run(
-        chosen, folder, number, jobs, None if data_root is None else Path(data_root), output
-    )
+    result = _run(chosen, folder, number, jobs, data_root, output)
     _show(chosen, folder, result, output)
     return 1 if result.failures else 0
 

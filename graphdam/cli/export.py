@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from graphdam.cli.inspect_run import Run
-from graphdam.cli.output import DataRoot, Debug, Json, Output, Quiet
+from graphdam.cli.output import DataRoot, Debug, Json, Output, Overwrite, Quiet, require_free
 from graphdam.errors import SettingsError, unknown_choice
 
 SUFFIXES = {"pyg": ".json", "torch-export": ".pt2", "onnx": ".onnx"}
@@ -31,9 +31,7 @@ def export(
             help="File to write: .json, .pt2 or .onnx; by default model.* in RUN/export/."
         ),
     ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace a file that is there.")
-    ] = False,
+    overwrite: Overwrite = False,
     data_root: DataRoot = None,
     json_: Json = False,
     quiet: Quiet = False,
@@ -48,12 +46,8 @@ def export(
     default = Path(run) / "export" / f"model{SUFFIXES[format_]}"
     path = default if out is None else Path(out)
     written = [path, path.with_suffix(".safetensors")] if format_ == "pyg" else [path]
-    taken = [file for file in written if file.exists()]
-    if taken and not overwrite:
-        raise SettingsError(
-            f"{taken[0]} exists: --overwrite replaces it, or choose another file with --out."
-        )
-    loaded = load_run(Path(run), data_root=None if data_root is None else Path(data_root))
+    require_free(*written, overwrite=overwrite)
+    loaded = load_run(Path(run), data_root=data_root)
     done = export_run(loaded, path, format=format_)
     output.document(
         {

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from graphdam.cli.output import DataRoot, Debug, Json, Output, Quiet
-from graphdam.errors import SettingsError
+from graphdam.cli.output import DataRoot, Debug, Json, Output, Overwrite, Quiet, require_free
 
 if TYPE_CHECKING:
     from graphdam.training.model import Model
@@ -36,8 +35,7 @@ def evaluate(
     from graphdam.serving import load_any_run, score_run
 
     output = Output(json=json_, quiet=quiet or json_)
-    root = None if data_root is None else Path(data_root)
-    loaded = load_any_run(Path(run), graph=graph, data_root=root)
+    loaded = load_any_run(Path(run), graph=graph, data_root=data_root)
     scores = score_run(loaded)
     output.document({"run": run, "graph": loaded.graph.name, **scores})
     table = Table(
@@ -63,9 +61,7 @@ def embed(
         str | None,
         typer.Option(help="File to write: .npy, .npz or .csv; by default embedding.npy in RUN."),
     ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace a file that is there.")
-    ] = False,
+    overwrite: Overwrite = False,
     graph: OtherGraph = None,
     data_root: DataRoot = None,
     json_: Json = False,
@@ -77,12 +73,8 @@ def embed(
 
     output = Output(json=json_, quiet=quiet or json_)
     path = Path(out) if out is not None else Path(run) / "embedding.npy"
-    if path.exists() and not overwrite:
-        raise SettingsError(
-            f"{path} exists: --overwrite replaces it, or choose another file with --out."
-        )
-    root = None if data_root is None else Path(data_root)
-    loaded = load_any_run(Path(run), graph=graph, data_root=root)
+    require_free(path, overwrite=overwrite)
+    loaded = load_any_run(Path(run), graph=graph, data_root=data_root)
     embedding = embed_run(loaded)
     kind = "row" if loaded.settings.reconstructs else "node"
     write_embedding(embedding, path, rows=kind)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+
+from graphdam.errors import SettingsError
 
 Json = Annotated[
     bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else.")
@@ -18,9 +21,23 @@ Debug = Annotated[
     bool, typer.Option("--debug", help="Show the traceback of an error, not only its sentence.")
 ]
 DataRoot = Annotated[
-    str | None,
+    Path | None,
     typer.Option(help="Folder of named data sets in PyG's layout (planetoid/Cora/raw/ …)."),
 ]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")]
+
+
+def require_free(*files: Path, overwrite: bool) -> None:
+    """Refuse to write over a file, unless that is asked for.
+
+    Raises:
+        SettingsError: the first of them that is there.
+    """
+    taken = [] if overwrite else [file for file in files if file.exists()]
+    if taken:
+        raise SettingsError(
+            f"{taken[0]} exists: --overwrite replaces it, or choose another file with --out."
+        )
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,7 @@ from typing import Annotated
 
 import typer
 
-from graphdam.cli.output import DataRoot, Debug, Json, Output, Quiet
-from graphdam.errors import SettingsError
+from graphdam.cli.output import DataRoot, Debug, Json, Output, Overwrite, Quiet, require_free
 
 
 def predict(
@@ -21,9 +20,7 @@ def predict(
     out: Annotated[
         str | None, typer.Option(help="CSV file to write; by default predictions.csv in RUN.")
     ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace a file that is there.")
-    ] = False,
+    overwrite: Overwrite = False,
     data_root: DataRoot = None,
     json_: Json = False,
     quiet: Quiet = False,
@@ -36,12 +33,8 @@ def predict(
 
     output = Output(json=json_, quiet=quiet or json_)
     path = Path(out) if out is not None else Path(run) / "predictions.csv"
-    if path.exists() and not overwrite:
-        raise SettingsError(
-            f"{path} exists: --overwrite replaces it, or choose another file with --out."
-        )
-    root = None if data_root is None else Path(data_root)
-    loaded = load_any_run(Path(run), data_root=root)
+    require_free(path, overwrite=overwrite)
+    loaded = load_any_run(Path(run), data_root=data_root)
     users, items = read_pairs_csv(Path(pairs))
     found = predict_run(loaded, users, items)
     text = io.StringIO()

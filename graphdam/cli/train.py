@@ -184,7 +184,7 @@ def _train(
     out: str | None,
     overwrite: bool,
     resume: bool,
-    root: str | None,
+    root: Path | None,
     to: Output,
 ) -> None:
     from graphdam.cli.progress import TrainingProgress
@@ -207,7 +207,7 @@ def _train(
         record = run(
             settings,
             folder,
-            data_root=None if root is None else Path(root),
+            data_root=root,
             overwrite=overwrite,
             resume=resume,
             command=command,

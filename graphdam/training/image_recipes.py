@@ -49,7 +49,7 @@ _SETS: dict[str, dict[str, Any]] = {
     "digits-images": {"model": "mlp", "epochs": 60, "batch_size": 64},
     "mnist": {"model": "lenet5", "epochs": 6},
     "cifar10": {"model": "preresnet", "epochs": 100, "augment": True},
-    "cifar10-subset": {"model": "preresnet", "epochs": 60, "augment": True},
+    "cifar10-subset": {"model": "preresnet", "epochs": 40, "augment": True},
 }
 """The model that a set of images has unless another is named, and how long it is learnt from."""
 

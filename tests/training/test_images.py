@@ -288,6 +288,11 @@ AGAINST = "These settings contradict each other: "
             "leave it out.",
         ),
         (
+            {"dataset": "mnist", "recipe": "wide", "imitation_shift": 1},
+            f"{AGAINST}imitation_shift=1 is for a gated model beside a teacher, and there is none: "
+            "leave it out.",
+        ),
+        (
             {"dataset": "mnist", "model": "autoencoder", "imitation_shift": 1},
             f"{AGAINST}imitation_shift=1 is for models that tell classes; an autoencoder rebuilds "
             "images as they are: leave it out.",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from graphdam.report.numbers import human
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from PIL import Image
@@ -111,6 +112,21 @@ def log_axis(axes: Axes, *, low: float, high: float) -> None:
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: human(x).replace(".0 ", " ")))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def legend_below(figure: Figure, *, first: Sequence[str], width: float) -> None:
+    """One legend for all the axes of a figure so many inches wide, below them."""
+    handles: dict[str, Artist] = {}
+    for axes in figure.axes:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            handles.setdefault(label, handle)
+    labels = [label for label in dict.fromkeys((*first, *handles)) if label in handles]
+    figure.legend(
+        [handles[label] for label in labels],
+        labels,
+        loc="outside lower center",
+        ncols=legend_columns(labels, width=width),
+    )
 
 
 def legend_columns(labels: Sequence[str], *, width: float) -> int:

@@ -15,6 +15,7 @@ from graphdam.errors import RunFolderError
 from graphdam.report.figures.canvas import (
     BLACK,
     GREY,
+    legend_below,
     legend_columns,
     log2_axis,
     log_axis,
@@ -30,7 +31,6 @@ from graphdam.report.scores import Scores
 from graphdam.report.width import shown_width
 
 if TYPE_CHECKING:
-    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -115,7 +115,6 @@ def draw_frontier(
 
     def draw(figure: Figure) -> None:
         grid = list(figure.subplots(rows, columns, squeeze=False).flat)
-        handles: dict[str, Artist] = {}
         for at, axes in enumerate(grid):
             if at >= len(panels):
                 axes.set_axis_off()
@@ -132,16 +131,7 @@ def draw_frontier(
             axes.set_title(panel.title)
             if at % columns == 0 or panels[at - 1].score != panel.score:
                 axes.set_ylabel(f"{part_of(panel.score)} {metric_label(panel.score)}".strip())
-            for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
-                handles.setdefault(label, handle)
-        order = [*styles, *(label for label in handles if label not in styles)]
-        labels = [label for label in order if label in handles]
-        figure.legend(
-            [handles[label] for label in labels],
-            labels,
-            loc="outside lower center",
-            ncols=legend_columns(labels, width=width),
-        )
+        legend_below(figure, first=list(styles), width=width)
 
     width = 6.5 if columns == 1 else 1.0 + 3.3 * columns
     lines = -(-(len(styles) + 2) // legend_columns(list(styles), width=width))

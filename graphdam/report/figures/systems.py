@@ -9,7 +9,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from graphdam.errors import RunFolderError
-from graphdam.report.figures.canvas import legend_columns, log_axis, save_figure
+from graphdam.report.figures.canvas import legend_below, legend_columns, log_axis, save_figure
 from graphdam.report.figures.frontier import (
     Panel,
     draw_band,
@@ -26,7 +26,6 @@ from graphdam.report.numbers import metric_text
 from graphdam.report.record import RunRecord
 
 if TYPE_CHECKING:
-    from matplotlib.artist import Artist
     from matplotlib.figure import Figure
 
 
@@ -72,7 +71,6 @@ def draw_systems(records: Sequence[RunRecord], path: str | Path) -> Path:
 
     def draw(figure: Figure) -> None:
         grid = figure.subplots(len(rows), len(_COLUMNS), squeeze=False)
-        handles: dict[str, Artist] = {}
         for line, row in zip(grid, rows, strict=True):
             for axes, column in zip(line, _COLUMNS, strict=True):
                 shown = tuple(r for r in row.records if r.is_masked == column.masked)
@@ -85,17 +83,8 @@ def draw_systems(records: Sequence[RunRecord], path: str | Path) -> Path:
                     log_axis(axes, low=low, high=high)
                     end_below(axes, panel, styles, column.count)
                     span_at_least(axes, 2.0)
-                for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
-                    handles.setdefault(label, handle)
             line[0].set_ylabel(f"{row.title}\n{metric_text(row.score)} (%)")
-        order = [*styles, *(label for label in handles if label not in styles)]
-        labels = [label for label in order if label in handles]
-        figure.legend(
-            [handles[label] for label in labels],
-            labels,
-            loc="outside lower center",
-            ncols=legend_columns(labels, width=width),
-        )
+        legend_below(figure, first=list(styles), width=width)
 
     lines = -(-(len(styles) + 1) // legend_columns(list(styles), width=width))
     return save_figure(draw, path, width=width, height=0.5 + 0.2 * lines + 3.0 * len(rows))
