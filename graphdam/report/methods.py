@@ -68,6 +68,9 @@ _NAMES = {
 }
 _ACTIVATIONS = {"relu": "ReLU", "elu": "ELU", "prelu": "PReLU"}
 
+_OF_GATES = {"gate_begin", "gate_end", "decay_relief", "task_weight"}
+"""Settings that decide nothing about a model without gates."""
+
 
 def setting_of(record: RunRecord) -> tuple[str, str, str, str, str, str]:
     """What two runs must share to be compared.
@@ -194,6 +197,8 @@ def _changes(record: RunRecord) -> list[str]:
     words = ["width set"] if is_set else []
     shown = {"target_width", "hidden_channels", "embedding_channels", "start_width"}
     shown |= {"penalty_weight", *_SIZES}
+    if record.gate is None:
+        shown |= _OF_GATES
     return words + [
         _change(name, value) for name, value in record.changed.items() if name not in shown
     ]

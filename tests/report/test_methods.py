@@ -38,6 +38,7 @@ ALONE: dict[str, Any] = {"wide": None, "changed": {}, "penalty_weight": 0.0}
         (wide(), "trained alone"),
         (wide(changed={"act": "relu"}), "trained alone, ReLU"),
         (wide(changed={"act": "gelu"}), "trained alone, act=gelu"),
+        (wide(changed={"gate_end": 0.5, "task_weight": 2.0}), "trained alone"),
         (wide(recipe="minge", widths=[[97]] * 3), "trained alone, MinGE's width"),
         (wide(recipe="random"), "random weights"),
         (wide(**cut("pca", 16)), "PCA of wide (output only)"),
