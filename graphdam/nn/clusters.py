@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -14,6 +15,9 @@ from graphdam.nn.adjacency import Adjacency
 from graphdam.nn.encoder import Encoder
 from graphdam.nn.partition import metis, require_metis
 from graphdam.nn.subgraphs import Subgraph, induced
+
+Cut: TypeAlias = Callable[[Tensor, int, int], Tensor]
+"""From edges, the number of nodes and that of clusters to the cluster of every node, int64 [N]."""
 
 
 class ClusterSampling:
@@ -37,9 +41,10 @@ class ClusterSampling:
         num_nodes: N.
         encoder: whose kind of adjacency is prepared.
         num_clusters: the clusters that METIS makes.
+        cut: who cuts in METIS's place, the leader of several processes say.
 
     Raises:
-        SettingsError: more clusters than nodes, or no METIS.
+        SettingsError: more clusters than nodes, or no METIS and nothing in its place.
     """
 
     def __init__(
@@ -50,21 +55,22 @@ class ClusterSampling:
         *,
         encoder: Encoder,
         num_clusters: int,
+        cut: Cut | None = None,
     ) -> None:
         if num_clusters > num_nodes:
             raise SettingsError(
                 f"num_clusters={num_clusters:,} is more than the graph's {num_nodes:,} nodes: take "
                 f"at most as many."
             )
-        if num_clusters > 1:
+        if num_clusters > 1 and cut is None:
             require_metis()
         self.edge_index, self.edge_weight, self.num_nodes = edge_index, edge_weight, num_nodes
-        self.encoder, self.num_clusters = encoder, num_clusters
+        self.encoder, self.num_clusters, self.cut = encoder, num_clusters, cut
 
     @cached_property
     def clusters(self) -> list[Tensor]:
         """The nodes of every cluster that has some, made when first needed."""
-        cluster = metis(self.edge_index, self.num_nodes, self.num_clusters)
+        cluster = (self.cut or metis)(self.edge_index, self.num_nodes, self.num_clusters)
         nodes = torch.argsort(cluster, stable=True)
         sizes = torch.bincount(cluster, minlength=self.num_clusters)
         return [each for each in torch.split(nodes, sizes.tolist()) if each.numel()]

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+import torch
+from torch import Tensor
+
 from graphdam.errors import SettingsError
 from graphdam.nn import ClusterSampling, Encoder, SubgraphSampling, WalkSampling
+from graphdam.nn.partition import metis
 from graphdam.objectives import PreparedLayers, PreparedNodes, PreparedSubgraphs
 from graphdam.training.batching import learns_from_all
 from graphdam.training.settings import Settings
@@ -66,4 +72,13 @@ def _clusters(
         graph.num_nodes,
         encoder=encoder,
         num_clusters=number,
+        cut=None if team.size == 1 else partial(_cut_by_leader, team),
     )
+
+
+def _cut_by_leader(team: Team, edge_index: Tensor, num_nodes: int, num_clusters: int) -> Tensor:
+    """Processes with other versions of METIS would cut otherwise, and deal other clusters."""
+    own = b""
+    if team.leads:
+        own = metis(edge_index, num_nodes, num_clusters).numpy().tobytes()
+    return torch.frombuffer(bytearray(team.shared(own)), dtype=torch.int64)

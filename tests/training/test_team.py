@@ -7,20 +7,24 @@ import os
 import sys
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 import torch
 import torch.distributed as dist
 from safetensors.torch import load_file, save_file
-from sampler import has_sampler
+from sampler import has_sampler, stripes
 from torch import Tensor
 from training_runs import start
 
 from graphdam.data import load_graph
 from graphdam.errors import SettingsError, TrainingError
+from graphdam.nn import ClusterSampling
+from graphdam.objectives import PreparedSubgraphs
 from graphdam.report import HistoryLine
 from graphdam.training import Settings, Trainer
 from graphdam.training.checkpoint import read_checkpoint
+from graphdam.training.graph_task import GraphTask
 from graphdam.training.team import Team, current_team, joined, leads_here
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -65,6 +69,7 @@ def _work(rank: int, folder: Path) -> None:
     dist.init_process_group("gloo", init_method=store, rank=rank, world_size=2)
     team = current_team()
     _check_collectives(team)
+    _check_that_the_leader_cuts(team)
     if has_sampler:
         _check_training(team, folder)
         taken = _train_on_all_at_once()
@@ -96,6 +101,29 @@ def _check_collectives(team: Team) -> None:
         "Process 0 was started with lr=0.1 and process 1 with lr=0.2: start all processes of a "
         "run with the same command."
     )
+
+
+def _check_that_the_leader_cuts(team: Team) -> None:
+    def cut(edges: Tensor, num_nodes: int, num_clusters: int) -> Tensor:
+        assert team.leads, "METIS may be missing elsewhere, or another version"
+        return stripes(edges, num_nodes, num_clusters)
+
+    settings = Settings.of(**{**GIVEN, "loader": "cluster", "num_clusters": 40})
+    graph = load_graph("digits")
+    task, encoder = GraphTask(settings, graph), start(settings, graph)
+    with patch("graphdam.training.loaders.metis", cut):
+        prepared = task.prepare_training(encoder, task.build_objective(encoder, seed=0))
+        assert isinstance(prepared, PreparedSubgraphs)
+        assert isinstance(prepared.sampling, ClusterSampling)
+        assert prepared.sampling.clusters[1].tolist() == list(range(1, graph.num_nodes, 40))
+        torch.manual_seed(0)
+        seeds = torch.cat([batch.seeds for batch in prepared.batches()])
+    sizes = [torch.zeros(1, dtype=torch.int64) for _ in range(team.size)]
+    dist.all_gather(sizes, torch.tensor([seeds.numel()]))
+    assert int(sum(sizes)) == graph.num_nodes
+    seen = torch.zeros(graph.num_nodes).index_fill(0, seeds, 1.0)
+    dist.all_reduce(seen)
+    assert seen.tolist() == [1.0] * graph.num_nodes  # each node in one process's steps
 
 
 def _check_training(team: Team, folder: Path) -> None:
