@@ -1,4 +1,4 @@
-"""The processes that train one model together, one of which leads: PyTorch's, over gloo."""
+"""The processes that train one model together, one of which leads: PyTorch's."""
 
 from __future__ import annotations
 
@@ -133,17 +133,29 @@ def leads_here() -> bool:
 def joined() -> Iterator[Team]:
     """Join the processes that torchrun has started; alone, and where they have joined, do nothing.
 
+    Where every process of a machine can have a GPU of its own, it has one, and what lies on GPUs is
+    exchanged by NCCL; all else is by gloo.
+
     Raises:
         TrainingError: while they work, where one of them has gone.
     """
     if dist.is_initialized() or not _is_launched():
         yield current_team()
         return
-    dist.init_process_group("gloo", timeout=PATIENCE)
+    dist.init_process_group(_backend(), timeout=PATIENCE)
     try:
         yield current_team()
     finally:
         dist.destroy_process_group()
+
+
+def _backend() -> str:
+    """How the processes talk; takes this one's GPU on the way."""
+    on_this_machine = int(os.environ.get("LOCAL_WORLD_SIZE", "0"))
+    if not 0 < on_this_machine <= torch.cuda.device_count() or not dist.is_nccl_available():
+        return "gloo"
+    torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    return "cpu:gloo,cuda:nccl"
 
 
 def _is_launched() -> bool:

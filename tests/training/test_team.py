@@ -25,7 +25,7 @@ from graphdam.report import HistoryLine
 from graphdam.training import Settings, Trainer
 from graphdam.training.checkpoint import read_checkpoint
 from graphdam.training.graph_task import GraphTask
-from graphdam.training.team import Team, current_team, joined, leads_here
+from graphdam.training.team import Team, _backend, current_team, joined, leads_here
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -191,6 +191,20 @@ def test_two_processes_take_the_same_decisions_and_one_that_is_left_says_so(
         alone, pair = _train_on_all_at_once(), load_file(tmp_path / "pair.safetensors")
         for name, value in alone.items():
             torch.testing.assert_close(pair[name], value, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(("gpus", "backend"), [(0, "gloo"), (1, "gloo"), (2, "cpu:gloo,cuda:nccl")])
+def test_each_process_takes_a_gpu_of_its_own_if_there_are_enough(
+    monkeypatch: pytest.MonkeyPatch, gpus: int, backend: str
+) -> None:
+    taken: list[int] = []
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
+    monkeypatch.setattr(torch.cuda, "set_device", taken.append)
+    monkeypatch.setattr(dist, "is_nccl_available", lambda: True)
+    assert _backend() == backend
+    assert taken == ([1] if gpus == 2 else [])
 
 
 def test_one_process_is_a_team_of_itself() -> None:
