@@ -135,7 +135,7 @@ class WidthControl:
             ]
         return [
             f"hidden layer {index} was stopped at the minimum width "
-            f"({gate.width} channels a gate): λ would have closed it"
+            f"({gate.width} channel{'' if gate.width == 1 else 's'} a gate): λ would have closed it"
             for index, gate in enumerate([*self.gates, *self.others], start=1)
             if gate.width == getattr(gate, "min_width", 0) < gate.num_channels
         ]

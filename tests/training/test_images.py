@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from task_runs import InterruptionError, fit_task
+from task_runs import assert_resumes, assert_seeds_repeat_and_differ, fit_task
 from tiny_images import quick_images, tiny_images
 from training_runs import assert_same_weights
 
@@ -18,7 +18,6 @@ from graphdam.report import HistoryLine
 from graphdam.training import Fit, Settings
 from graphdam.training import state as states
 from graphdam.training.brake import Brake
-from graphdam.training.checkpoint import read_checkpoint
 from graphdam.training.image_task import ImageTask
 from graphdam.training.learner import Learner
 
@@ -101,23 +100,11 @@ def test_kernels_have_their_channels_last_while_they_are_trained(
 def test_an_interrupted_seed_ends_bit_for_bit_where_it_would_have(
     recipe: str, given: dict[str, Any], epoch: int, tmp_path: Path
 ) -> None:
-    settings, checkpoint = quick_images(recipe, **given), tmp_path / "seed-0.safetensors"
-    whole, whole_lines = fit(settings)
-    with pytest.raises(InterruptionError):
-        fit(settings, checkpoint=checkpoint, stop_at=epoch)
-    assert read_checkpoint(checkpoint).values["epoch"] == epoch
-    torch.manual_seed(99)  # whoever resumes has drawn other numbers
-    resumed, lines = fit(settings, checkpoint=checkpoint)
-    assert lines == whole_lines[epoch:]
-    assert_same_weights(resumed.encoder, whole.encoder)
-    assert (resumed.chosen, resumed.teacher_chosen) == (whole.chosen, whole.teacher_chosen)
+    assert_resumes(quick_images(recipe, **given), IMAGES, epoch=epoch, folder=tmp_path)
 
 
 def test_seeds_repeat_and_differ() -> None:
-    (first, _), (again, _), (other, _) = (fit(quick_images(), seed=seed) for seed in (0, 0, 1))
-    assert_same_weights(first.encoder, again.encoder)
-    with pytest.raises(AssertionError):
-        assert_same_weights(first.encoder, other.encoder)
+    assert_seeds_repeat_and_differ(quick_images(), IMAGES)
 
 
 # Widths

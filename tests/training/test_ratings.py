@@ -7,16 +7,14 @@ from typing import Any
 
 import pytest
 import torch
-from task_runs import InterruptionError, fit_task
+from task_runs import InterruptionError, assert_resumes, assert_seeds_repeat_and_differ, fit_task
 from tiny_ratings import quick_ratings, tiny_ratings
-from training_runs import assert_same_weights
 
 from graphdam.errors import SettingsError
 from graphdam.evaluation.cost import num_parameters
 from graphdam.nn import IGMC
 from graphdam.report import HistoryLine
 from graphdam.training import Fit, Settings
-from graphdam.training.checkpoint import read_checkpoint
 from graphdam.training.learner import Learner
 from graphdam.training.rating_task import RatingTask
 
@@ -86,16 +84,7 @@ def test_a_compact_model_has_the_outputs_of_the_gated_one(
 def test_an_interrupted_seed_ends_bit_for_bit_where_it_would_have(
     recipe: str, given: dict[str, Any], epoch: int, tmp_path: Path
 ) -> None:
-    settings, checkpoint = quick_ratings(recipe, **given), tmp_path / "seed-0.safetensors"
-    whole, whole_lines = fit(settings)
-    with pytest.raises(InterruptionError):
-        fit(settings, checkpoint=checkpoint, stop_at=epoch)
-    assert read_checkpoint(checkpoint).values["epoch"] == epoch
-    torch.manual_seed(99)  # whoever resumes has drawn other numbers
-    resumed, lines = fit(settings, checkpoint=checkpoint)
-    assert lines == whole_lines[epoch:]
-    assert_same_weights(resumed.encoder, whole.encoder)
-    assert (resumed.chosen, resumed.teacher_chosen) == (whole.chosen, whole.teacher_chosen)
+    assert_resumes(quick_ratings(recipe, **given), RATINGS, epoch=epoch, folder=tmp_path)
 
 
 def test_an_ensemble_is_of_the_last_epochs_at_the_final_width(tmp_path: Path) -> None:
@@ -118,10 +107,7 @@ def test_an_ensemble_is_of_the_last_epochs_at_the_final_width(tmp_path: Path) ->
 
 
 def test_seeds_repeat_and_differ() -> None:
-    (first, _), (again, _), (other, _) = (fit(quick_ratings(), seed=seed) for seed in (0, 0, 1))
-    assert_same_weights(first.encoder, again.encoder)
-    with pytest.raises(AssertionError):
-        assert_same_weights(first.encoder, other.encoder)
+    assert_seeds_repeat_and_differ(quick_ratings(), RATINGS)
 
 
 def test_all_channels_are_open_at_the_start_however_many_a_layer_has() -> None:
