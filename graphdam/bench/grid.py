@@ -20,8 +20,9 @@ QUICK_WIDTHS = 3
 _OPTIONS = {
     name: f"--{name.replace('_', '-')}"
     for name in (
-        *("dataset", "model", "objective", "recipe", "target_width", "hidden_channels"),
-        *("num_layers", "epochs", "split", "device", "threads"),
+        *("dataset", "model", "objective", "recipe", "target_width", "max_parameters"),
+        *("max_multiply_adds", "hidden_channels", "num_layers", "epochs", "split", "device"),
+        *("threads", "precision"),
     )
 }
 """The settings that `graphdam train` has an option for; the others go through `--set`."""

@@ -102,6 +102,10 @@ def test_commands_name_seeds_that_are_no_range() -> None:
         cell.command([3]) == "graphdam train --dataset cora --target-width 8 --threads 1 --seed 3"
     )
     assert cell.command([0, 2]).endswith("--threads 1 --set 'seeds=[0, 2]'")
+    less = Cell("b", {"dataset": "mnist", "max_parameters": 900, "precision": "bf16"})
+    assert less.command([0]) == (
+        "graphdam train --dataset mnist --max-parameters 900 --precision bf16 --threads 1 --seed 0"
+    )
 
 
 def test_a_cell_that_cuts_models_names_the_one_that_trains_them() -> None:
