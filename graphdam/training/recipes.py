@@ -94,7 +94,7 @@ RECIPES: dict[str, Recipe] = {
     "frank-wolfe": Recipe(
         "The wide model trained inside balls of sparse corners, to be cut without retraining.",
         # gradients of a whole graph are too small for steps in their length
-        {"gate": None, **FRANK_WOLFE, "lr": 0.03, "rescaling": "none"},
+        {"gate": None, **FRANK_WOLFE, "lr": 0.03, "rescaling": "none", "ball_radius": 5.0},
     ),
     "aswl": Recipe(
         "The wide model, a pruning ratio learnt for each layer (a reading of ASWL; masks).",
