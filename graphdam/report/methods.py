@@ -207,6 +207,8 @@ def _changes(record: RunRecord) -> list[str]:
 def _change(name: str, value: object) -> str:
     if name == "ball":
         return str(value)
+    if name == "ball_radius":
+        return f"radius {value}"
     if name == "gate_end" and value == 1:
         return "untuned"
     if name in _LIMITS and isinstance(value, int):
