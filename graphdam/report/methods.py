@@ -196,7 +196,7 @@ def _changes(record: RunRecord) -> list[str]:
     is_set = "target_width" in record.changed and not starts_at_target(record)
     words = ["width set"] if is_set else []
     shown = {"target_width", "hidden_channels", "embedding_channels", "start_width"}
-    shown |= {"penalty_weight", *_SIZES}
+    shown |= {"penalty_weight", "precision", *_SIZES}
     if record.gate is None:
         shown |= _OF_GATES
     return words + [
