@@ -1,6 +1,6 @@
 """Run a bench and keep its records, which the tables are made of.
 
-    python benchmarks/records.py planetoid                    # all cells without a record
+    python benchmarks/records.py planetoid        # all cells without a record of all its seeds
     python benchmarks/records.py links --only 'cora-*' --again
 
 A record is what `graphdam bench` leaves of a cell, copied to benchmarks/results/BENCH; it names
@@ -15,6 +15,7 @@ import argparse
 import shutil
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from blocks import FAILURES, read_failures
@@ -22,21 +23,25 @@ from joblib import cpu_count
 from pydantic import TypeAdapter
 from rich.console import Console
 
-from graphdam.bench import BENCHES, Bench, find_bench, run_bench
+from graphdam.bench import BENCHES, Bench, Cell, find_bench, run_bench
 from graphdam.cli.bench_progress import BenchProgress
 from graphdam.errors import GraphDamError
 from graphdam.files import write_atomically
-from graphdam.report import BenchFolder, MissingCell
+from graphdam.report import BenchFolder, MissingCell, read_record
 
 RESULTS = Path(__file__).parent / "results"
 
 
-def without_record(bench: Bench, results: Path) -> Bench:
-    """The cells that have no record yet, and those whose models these cut."""
-    missing = [cell for cell in bench.cells if not (results / f"{cell.name}.json").exists()]
+def without_record(bench: Bench, results: Path, seeds: Sequence[int]) -> Bench:
+    """The cells that have no record of all these seeds yet, and those whose models these cut."""
+
+    def has_record(cell: Cell) -> bool:
+        file = results / f"{cell.name}.json"
+        return file.exists() and set(seeds) <= set(read_record(file).seeds)
+
+    missing = [cell for cell in bench.cells if not has_record(cell)]
     names = {cell.name for cell in missing} | {cell.source for cell in missing}
-    cells = tuple(cell for cell in bench.cells if cell.name in names)
-    return Bench(bench.name, bench.summary, cells)
+    return replace(bench, cells=tuple(cell for cell in bench.cells if cell.name in names))
 
 
 def keep_failures(bench: Bench, missing: Sequence[MissingCell], results: Path) -> None:
@@ -60,20 +65,21 @@ def main() -> int:
     parser.add_argument("--only", default="*", help="names of cells, as in 'cora-*' or 'a-*,b-*'")
     parser.add_argument("--again", action="store_true", help="make records that are there anew")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="where run folders lie")
-    parser.add_argument("--seeds", type=int, default=10, help="seeds 0 to this, less one")
+    parser.add_argument("--seeds", type=int, help="seeds 0 to this, less one")
     parser.add_argument("--jobs", type=int, default=cpu_count(), help="runs side by side")
     arguments = parser.parse_args()
     results, folder = RESULTS / arguments.bench, arguments.runs / f"bench-{arguments.bench}"
     try:
         bench = find_bench(arguments.bench).only(arguments.only)
+        seeds = range(arguments.seeds or bench.seeds)
         if not arguments.again:
-            bench = without_record(bench, results)
+            bench = without_record(bench, results, seeds)
         with BenchProgress(bench, Console(stderr=True)) as progress:
             result = run_bench(
                 bench,
                 folder,
                 jobs=arguments.jobs,
-                seeds=range(arguments.seeds),
+                seeds=seeds,
                 observer=progress.observer,
             )
     except GraphDamError as error:

@@ -14,7 +14,7 @@ from graphdam.errors import SettingsError, unknown_choice
 from graphdam.report import Reduction
 from graphdam.training import Settings
 
-QUICK_SEEDS = 2
+QUICK_SEEDS, FEW_SEEDS = 2, 3
 QUICK_WIDTHS = 3
 
 _OPTIONS = {
@@ -83,11 +83,12 @@ class Cell:
 
 @dataclass(frozen=True)
 class Bench:
-    """A named grid of cells."""
+    """A named grid of cells, each for seeds 0 … `seeds` − 1 where nobody says otherwise."""
 
     name: str
     summary: str
     cells: tuple[Cell, ...]
+    seeds: int = 10
 
     def only(self, pattern: str) -> Bench:
         """The cells whose names fit a pattern such as `cora-*`, with those whose models they cut.
@@ -108,7 +109,7 @@ class Bench:
         chosen = [cell for cell in self.cells if cell.name in named]
         names = {cell.name for cell in chosen} | {cell.source for cell in chosen}
         cells = tuple(cell for cell in self.cells if cell.name in names)
-        return Bench(self.name, self.summary, cells)
+        return replace(self, cells=cells)
 
     def command(self, cell: Cell, seeds: Sequence[int]) -> str:
         """What makes a cell's record: one run's command, or this bench's where it is no run."""

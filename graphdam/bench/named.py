@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from graphdam.baselines import RATING_RIVALS
-from graphdam.bench.grid import Bench, Cell, Method, cells_of
+from graphdam.bench.grid import FEW_SEEDS, QUICK_SEEDS, Bench, Cell, Method, cells_of
 from graphdam.errors import SettingsError, unknown_choice
 
 DEFAULT = Method("default")
@@ -125,7 +125,7 @@ def _paper_graphs(*, quick: bool) -> Bench:
     methods = (WIDE, _swept("paper", *weights), _swept("l1", *weights))
     cells = cells_of(methods, datasets=PLANETOID, objectives=("dgi", "gae", "vgae"), quick=quick)
     summary = "The DAM paper's question: quality against the width that each λ learns, DAM and L1."
-    return Bench("paper-graphs", summary, cells)
+    return Bench("paper-graphs", summary, cells, seeds=FEW_SEEDS)
 
 
 _LESS_OF_MNIST: dict[str, dict[str, Any]] = {
@@ -167,7 +167,7 @@ def _pruning(*, quick: bool) -> Bench:
             on_cifar = [replace(each, settings={**each.settings, **_ON_CIFAR}) for each in of_model]
             cells += cells_of(on_cifar, datasets=("cifar10-subset",), models=(model,), quick=quick)
     summary = "MLP and CNNs on images: DAM with and without a teacher, and network slimming."
-    return Bench("pruning", summary, cells)
+    return Bench("pruning", summary, cells, seeds=FEW_SEEDS)
 
 
 _REMOVED = (0.5, 0.7, 0.3)
@@ -204,7 +204,7 @@ def _systems(*, quick: bool) -> Bench:
         )
         cells += cells_of(methods, datasets=PLANETOID[:2], quick=quick)
     summary = "Irrelevance, Frank-Wolfe and ASWL beside DAM: masks and smaller models apart."
-    return Bench("systems", summary, cells)
+    return Bench("systems", summary, cells, seeds=FEW_SEEDS)
 
 
 def _dimensionality_reduction(*, quick: bool) -> Bench:
@@ -228,7 +228,7 @@ def _mnist_autoencoder(*, quick: bool) -> Bench:
     methods = swept if quick else (*swept, WIDE, DEFAULT)
     cells = cells_of(methods, datasets=("mnist",), models=("autoencoder",), quick=quick)
     summary = "An autoencoder of MNIST: error, and classes, against the code that each λ learns."
-    return Bench("mnist-autoencoder", summary, cells)
+    return Bench("mnist-autoencoder", summary, cells, seeds=FEW_SEEDS)
 
 
 def _recommender(*, quick: bool) -> Bench:
@@ -254,7 +254,8 @@ def _recommender(*, quick: bool) -> Bench:
         for dataset in sets
         for rival in RATING_RIVALS
     )
-    return Bench("recommender", "IGMC: the error of predicted ratings against width.", cells)
+    summary = "IGMC: the error of predicted ratings against width."
+    return Bench("recommender", summary, cells, seeds=FEW_SEEDS)
 
 
 class _Builder(Protocol):
@@ -277,11 +278,12 @@ BENCHES: dict[str, _Builder] = {
 
 
 def find_bench(name: str, *, quick: bool = False) -> Bench:
-    """The bench of that name, or its quick variant: three widths, the first data set only.
+    """The bench of that name, or its quick variant: two seeds, three widths, the first data set.
 
     Raises:
         SettingsError: there is none; the message lists those there are.
     """
     if name not in BENCHES:
         raise SettingsError(unknown_choice("bench", name, BENCHES))
-    return BENCHES[name](quick=quick)
+    bench = BENCHES[name](quick=quick)
+    return replace(bench, seeds=QUICK_SEEDS) if quick else bench

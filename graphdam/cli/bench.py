@@ -13,8 +13,6 @@ from graphdam.errors import SettingsError
 if TYPE_CHECKING:
     from graphdam.bench import Bench, BenchResult
 
-SEEDS = 10
-
 
 def bench(
     name: Annotated[
@@ -25,7 +23,8 @@ def bench(
         str | None, typer.Option(help="Folder of the bench; by default runs/bench-NAME.")
     ] = None,
     seeds: Annotated[
-        int | None, typer.Option(min=1, help="Seeds 0 … N−1 of every cell; 10 (2 with --quick).")
+        int | None,
+        typer.Option(min=1, help="Seeds 0 … N−1 of every cell; 10, 3 or (with --quick) 2."),
     ] = None,
     jobs: Annotated[
         int | None, typer.Option(min=1, help="Runs side by side; by default one a core.")
@@ -50,7 +49,7 @@ def bench(
     tries again what failed. A finished cell leaves one record; graphdam report makes tables and
     figures of them.
     """
-    from graphdam.bench import BENCHES, QUICK_SEEDS, find_bench
+    from graphdam.bench import BENCHES, find_bench
 
     output = Output(json=json_, quiet=quiet or json_)
     if name is None:
@@ -61,7 +60,7 @@ def bench(
     chosen = find_bench(name, quick=quick)
     if only is not None:
         chosen = chosen.only(only)
-    number = seeds or (QUICK_SEEDS if quick else SEEDS)
+    number = seeds or chosen.seeds
     if list_:
         _list_cells(chosen, number, output)
         return 0

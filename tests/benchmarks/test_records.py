@@ -10,17 +10,21 @@ from benchmark_script import load_script
 from tiny_bench import TINY, make_bench, make_cell
 
 from graphdam.bench import BENCHES, find_bench
+from graphdam.report import read_record, write_record_file
 
 records = load_script("records")
+RECORD = read_record(Path(__file__).parents[1] / "report" / "example.json")
 
 
 def test_cells_without_a_record_bring_those_whose_models_they_cut(tmp_path: Path) -> None:
     bench = find_bench("links").only("cora-gcn-gae-*")
     for cell in bench.cells:
         if "pca-16" not in cell.name:
-            (tmp_path / f"{cell.name}.json").touch()
-    left = records.without_record(bench, tmp_path)
+            write_record_file(RECORD, tmp_path / f"{cell.name}.json")
+    left = records.without_record(bench, tmp_path, RECORD.seeds)
     assert [cell.name for cell in left.cells] == ["cora-gcn-gae-wide", "cora-gcn-gae-pca-16"]
+    left = records.without_record(bench, tmp_path, [*RECORD.seeds, 99])
+    assert left.cells == bench.cells, "no record is of all these seeds"
 
 
 def test_records_are_kept_and_not_made_again(
