@@ -26,6 +26,7 @@ _SIZES = {
     "bound_tolerance": "tolerance",
     "target_sparsity": "target",
     "removed_filters": "filters removed",
+    "ball_radius": "radius",
 }
 """Settings that say how small a model becomes, as λ does, and what they are called."""
 _LIMITS = {"max_parameters": "parameters", "max_multiply_adds": "multiply-adds"}
@@ -207,8 +208,6 @@ def _changes(record: RunRecord) -> list[str]:
 def _change(name: str, value: object) -> str:
     if name == "ball":
         return str(value)
-    if name == "ball_radius":
-        return f"radius {value}"
     if name == "gate_end" and value == 1:
         return "untuned"
     if name in _LIMITS and isinstance(value, int):

@@ -73,8 +73,8 @@ def test_every_method_has_a_name(record: RunRecord, name: str) -> None:
             "ASWL (masks)",
         ),
         (
-            wide(recipe="frank-wolfe", changed={"ball": "l2"}),
-            "Frank-Wolfe, l2",
+            wide(recipe="frank-wolfe", changed={"ball": "l2", "ball_radius": 3.0}),
+            "Frank-Wolfe, l2, radius = 3",
             "Frank-Wolfe, l2",
         ),
         (

@@ -50,6 +50,7 @@ _KNOWN = {
     "trained alone, smallest masked": Style(ORANGE, "X", size=6.5, dashes="--"),
     "Frank-Wolfe": Style(GREEN, "D"),
     "Frank-Wolfe, filters removed": Style(GREEN, "v", size=6, dashes="--"),
+    "Frank-Wolfe, spectral-k-support": Style(GREEN, "h", size=6.5),
     "Frank-Wolfe, split by SVD, spectral-k-support": Style(GREEN, "s", dashes=":"),
     "irrelevance (masks)": Style(PURPLE, "o"),
     "ASWL (masks)": Style(SKY, "^", size=6.5),
