@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from graphdam.baselines.masks import weights_of
@@ -77,6 +78,7 @@ class SparseAttention:
         self.scores = nn.Parameter(ratio.logit())
         self.dense = {name: weight.detach().clone() for name, weight in self.weights.items()}
         self.bounds = torch.zeros(len(self.weights), 3, device=first.device)
+        self.limits: list[list[float]] = []  # the largest numbers below the bounds
         self.steps = 0
         self._rank()
         self._cut()
@@ -133,19 +135,18 @@ class SparseAttention:
             weight.copy_(tensors[f"dense/{name}"])
         self.scores.data.copy_(tensors["scores"])
         self.bounds.copy_(tensors["bounds"])
+        self._limit()
         self.steps = steps
 
     def _gradient(self, penalty_weight: float) -> Tensor:
         felt = []
-        for (name, weight), (low, _, high) in zip(
-            self.weights.items(), self.bounds.unbind(), strict=True
-        ):
+        for (name, weight), (low, _, high) in zip(self.weights.items(), self.limits, strict=True):
+            if weight.grad is None:
+                felt.append(weight.new_zeros(()))
+                continue
             dense = self.dense[name]
-            size = dense.abs()
-            inside = (size >= low) & (size < high)
-            gradient = dense if weight.grad is None else weight.grad
-            share = -(gradient * dense * inside).sum() / self.window
-            felt.append(share.new_zeros(()) if weight.grad is None else share)
+            inside = F.hardshrink(dense, low) - F.hardshrink(dense, high)  # the others are 0
+            felt.append(-(weight.grad * inside).sum() / self.window)
         sizes = self.scores.new_tensor([weight.numel() for weight in self.weights.values()])
         ratios = self.scores.sigmoid()
         to_ratios = torch.stack(felt) - penalty_weight * sizes / self.num_weights
@@ -158,14 +159,20 @@ class SparseAttention:
         ):
             half = self.window / 2
             row.copy_(_smallest_kept(dense.abs().flatten(), (ratio - half, ratio, ratio + half)))
+        self._limit()
+
+    def _limit(self) -> None:
+        self.limits = [
+            torch.nextafter(row.to(dense), row.new_tensor(-torch.inf).to(dense)).tolist()
+            for row, dense in zip(self.bounds, self.dense.values(), strict=True)
+        ]
 
     def _cut(self) -> None:
         with torch.no_grad():
-            for (name, weight), threshold in zip(
-                self.weights.items(), self.bounds[:, 1].unbind(), strict=True
+            for (name, weight), (_, below, _) in zip(
+                self.weights.items(), self.limits, strict=True
             ):
-                dense = self.dense[name]
-                weight.copy_(dense * (dense.abs() >= threshold))
+                weight.copy_(F.hardshrink(self.dense[name], below))
 
 
 def _smallest_kept(size: Tensor, shares: Sequence[float]) -> Tensor:
