@@ -73,11 +73,10 @@ class SparseAttention:
         self.weights = weights_of(model)
         self.window = window
         self.refresh = refresh
-        first = next(iter(self.weights.values()))
-        ratio = torch.full((len(self.weights),), initial_ratio, device=first.device)
-        self.scores = nn.Parameter(ratio.logit())
+        first = next(iter(self.weights.values())).detach()
+        self.scores = nn.Parameter(first.new_full((len(self.weights),), initial_ratio).logit())
         self.dense = {name: weight.detach().clone() for name, weight in self.weights.items()}
-        self.bounds = torch.zeros(len(self.weights), 3, device=first.device)
+        self.bounds = first.new_zeros(len(self.weights), 3)
         self.limits: list[list[float]] = []  # the largest numbers below the bounds
         self.steps = 0
         self._rank()

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from graphdam.errors import SettingsError
 from graphdam.nn import ClusterSampling, Encoder, SubgraphSampling, WalkSampling
-from graphdam.nn.partition import metis
+from graphdam.nn.clusters import Cut
+from graphdam.nn.partition import metis, require_metis
 from graphdam.objectives import PreparedLayers, PreparedNodes, PreparedSubgraphs
 from graphdam.training.batching import learns_from_all
 from graphdam.training.settings import Settings
@@ -72,12 +73,18 @@ def _clusters(
         graph.num_nodes,
         encoder=encoder,
         num_clusters=number,
-        cut=None if team.size == 1 else partial(_cut_by_leader, team),
+        cut=None if team.size == 1 or number == 1 else _leaders_cut(team),
     )
 
 
-def _cut_by_leader(team: Team, edge_index: Tensor, num_nodes: int, num_clusters: int) -> Tensor:
+def _leaders_cut(team: Team) -> Cut:
     """Processes with other versions of METIS would cut otherwise, and deal other clusters."""
+    if team.leads:
+        require_metis()
+    return partial(_cut_by_leader, team)
+
+
+def _cut_by_leader(team: Team, edge_index: Tensor, num_nodes: int, num_clusters: int) -> Tensor:
     own = b""
     if team.leads:
         own = metis(edge_index, num_nodes, num_clusters).numpy().tobytes()

@@ -32,6 +32,21 @@ def test_the_network_computes_with_the_smallest_weights_at_zero() -> None:
         assert torch.equal(weight[~cut], whole.weight.detach()[~cut])  # type: ignore[operator]
 
 
+def test_it_follows_a_model_into_double_precision() -> None:
+    torch.manual_seed(0)
+    model = nn.Linear(20, 10)
+    double = nn.Linear(20, 10).double()
+    double.load_state_dict(model.state_dict())
+    for net, x in ((model, torch.ones(3, 20)), (double, torch.ones(3, 20).double())):
+        attention = SparseAttention(net, initial_ratio=0.5)
+        net(x).square().sum().backward()
+        attention.begin_step(1.0)
+        attention.end_step()
+        assert attention.scores.grad is not None
+        assert attention.scores.dtype == net.weight.dtype
+    assert torch.equal(model.weight == 0, double.weight == 0)
+
+
 def test_gradients_pass_straight_through_to_the_dense_weights() -> None:
     model, (x, y) = net(), batch()
     attention = SparseAttention(model, initial_ratio=0.5)

@@ -111,7 +111,8 @@ def _check_that_the_leader_cuts(team: Team) -> None:
     settings = Settings.of(**{**GIVEN, "loader": "cluster", "num_clusters": 40})
     graph = load_graph("digits")
     task, encoder = GraphTask(settings, graph), start(settings, graph)
-    with patch("graphdam.training.loaders.metis", cut):
+    loaders = "graphdam.training.loaders"
+    with patch(f"{loaders}.metis", cut), patch(f"{loaders}.require_metis", lambda: None):
         prepared = task.prepare_training(encoder, task.build_objective(encoder, seed=0))
         assert isinstance(prepared, PreparedSubgraphs)
         assert isinstance(prepared.sampling, ClusterSampling)
