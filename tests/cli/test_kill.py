@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
+from killed_runs import content, num_lines
 
 from graphdam.cli.main import run
-from graphdam.report import read_history
 
 # A shell starts jobs in the background with SIGINT ignored, and programs inherit that.
 PROGRAM = """
@@ -34,10 +32,6 @@ COMMAND = [
 ]
 
 
-def num_lines(path: Path) -> int:
-    return path.read_bytes().count(b"\n") if path.exists() else 0
-
-
 def stop(arguments: list[str], out: Path, *, after: int, by: signal.Signals) -> tuple[int, str]:
     """Send a signal to a real `graphdam` once its history has so many lines."""
     with subprocess.Popen(
@@ -55,14 +49,6 @@ def stop(arguments: list[str], out: Path, *, after: int, by: signal.Signals) -> 
         process.send_signal(by)
         _, error = process.communicate(timeout=60)
     return process.returncode, error
-
-
-def content(out: Path) -> tuple[dict[str, Any], bytes, list[Any]]:
-    result = json.loads((out / "result.json").read_text())
-    for passing in ("created", "command", "seconds", "latency"):
-        del result[passing]
-    lines = [line.model_copy(update={"seconds": 0.0}) for line in read_history(out)]
-    return result, (out / "model" / "model.safetensors").read_bytes(), lines
 
 
 @pytest.mark.slow

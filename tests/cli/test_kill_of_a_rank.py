@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 import multiprocessing
 import os
 import random
@@ -11,16 +10,15 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
+from killed_runs import content, num_lines
 from sampler import needs_sampler
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from graphdam import seed_run
 from graphdam.cli.main import run
-from graphdam.report import read_history
 from graphdam.training import Trainer
 from graphdam.training.checkpoint import read_checkpoint
 
@@ -132,18 +130,6 @@ def is_alive(pid: int, *, group: bool = False) -> bool:
     except ProcessLookupError:
         return False
     return True
-
-
-def num_lines(path: Path) -> int:
-    return path.read_bytes().count(b"\n") if path.exists() else 0
-
-
-def content(out: Path) -> tuple[dict[str, Any], bytes, list[Any]]:
-    result = json.loads((out / "result.json").read_text())
-    for passing in ("created", "command", "seconds", "latency"):
-        del result[passing]
-    lines = [line.model_copy(update={"seconds": 0.0}) for line in read_history(out)]
-    return result, (out / "model" / "model.safetensors").read_bytes(), lines
 
 
 @pytest.mark.slow

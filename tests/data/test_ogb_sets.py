@@ -20,6 +20,7 @@ from ogb_files import (
     expect_sizes_of,
     made_up,
     read_by_ogb,
+    refusal_of_set,
     write_archives,
     write_set,
     write_table,
@@ -76,12 +77,7 @@ def _contents(folder: Path) -> dict[str, tuple[bytes, int]]:
 
 
 def _refusal(root: Path, name: str = ARXIV) -> str:
-    """The sentence with which a set is refused; nothing is left in the cache."""
-    with pytest.raises(DataError) as caught:
-        load_graph(name, data_root=root)
-    assert not cache_folder().exists() or list(cache_folder().iterdir()) == []
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
+    return refusal_of_set(root, name)
 
 
 # Equal to what was written, and to what OGB reads

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from embeddings import small_graph
+from encoder_kinds import every_kind
 from sampler import cut_into_stripes, stripes
 from torch import Tensor
 from torch_geometric.data import Data
@@ -15,18 +16,8 @@ from torch_geometric.loader import ClusterData, ClusterLoader
 
 from graphdam.data import CSRMatrix, Graph
 from graphdam.errors import SettingsError
-from graphdam.nn import GAT, GCN, ClusterSampling, Encoder, GraphSAGE
+from graphdam.nn import GCN, ClusterSampling, Encoder, GraphSAGE
 from graphdam.nn.subgraphs import induced
-
-KINDS: list[tuple[type[Encoder], dict[str, Any]]] = [
-    (GCN, {}),
-    (GraphSAGE, {}),
-    (GraphSAGE, {"aggr": "sum"}),
-    (GraphSAGE, {"aggr": "max"}),
-    (GAT, {"heads": 2}),
-    (GAT, {"heads": 2, "v2": True, "residual": True}),
-]
-every_kind = pytest.mark.parametrize(("kind", "arguments"), KINDS)
 
 
 @pytest.fixture(autouse=True)

@@ -9,23 +9,15 @@ import pytest
 import torch
 import torch_geometric.typing
 from embeddings import small_graph
+from encoder_kinds import KINDS, every_kind
 from sampler import needs_sampler
 from torch import Tensor
 
 from graphdam.data import CSRMatrix, Graph
 from graphdam.errors import SettingsError
-from graphdam.nn import GAT, GCN, Encoder, GraphSAGE, NeighborSampling, require_sampler
+from graphdam.nn import GCN, Encoder, NeighborSampling, require_sampler
 from graphdam.nn.sampling import hop_sizes
 
-KINDS: list[tuple[type[Encoder], dict[str, Any]]] = [
-    (GCN, {}),
-    (GraphSAGE, {}),
-    (GraphSAGE, {"aggr": "sum"}),
-    (GraphSAGE, {"aggr": "max"}),
-    (GAT, {"heads": 2}),
-    (GAT, {"heads": 2, "v2": True, "residual": True}),
-]
-every_kind = pytest.mark.parametrize(("kind", "arguments"), KINDS)
 SEEDS = [torch.tensor([0, 33, 5]), torch.tensor([7]), torch.arange(34).flip(0)]
 
 

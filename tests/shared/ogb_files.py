@@ -15,8 +15,11 @@ import numpy.typing as npt
 import pytest
 import torch
 
+from graphdam.data import load_graph
 from graphdam.data.quiet import quietly
 from graphdam.data.registry import DATASETS
+from graphdam.data.sources import cache_folder
+from graphdam.errors import DataError
 from graphdam.evaluation.ogb import import_ogb
 
 Array = npt.NDArray[Any]
@@ -166,3 +169,12 @@ def read_by_ogb(root: Path, name: str) -> tuple[Any, dict[str, Any]]:
     with torch_loads_anything(), quietly():
         dataset = import_ogb("ogb.nodeproppred").PygNodePropPredDataset(name, root=str(root))
         return dataset[0], dataset.get_idx_split()
+
+
+def refusal_of_set(root: Path, name: str) -> str:
+    """The sentence with which a set is refused; nothing is left in the cache."""
+    with pytest.raises(DataError) as caught:
+        load_graph(name, data_root=root)
+    assert not cache_folder().exists() or list(cache_folder().iterdir()) == []
+    assert "\n" not in str(caught.value)
+    return str(caught.value)

@@ -1,4 +1,4 @@
-"""Short runs on images, points or ratings, which a test can break off."""
+"""Short runs on data of any kind, which a test can break off."""
 
 from __future__ import annotations
 

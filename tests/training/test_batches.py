@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 import torch
 from sampler import needs_sampler
-from training_runs import assert_same_weights, start, train
+from task_runs import assert_resumes, assert_seeds_repeat_and_differ
+from training_runs import start, train
 
 from graphdam.data import Graph, load_graph
 from graphdam.errors import SettingsError
 from graphdam.objectives import NodeClassification, PreparedLayers, PreparedNodes, prepare_graph
-from graphdam.report import HistoryLine
-from graphdam.training import Settings, Trainer, build_encoder
+from graphdam.training import Settings, build_encoder
 from graphdam.training.batching import choose_batching
 from graphdam.training.graph_task import GraphTask
 from graphdam.training.memory_estimate import GIB, bytes_in_batches, bytes_of_whole
@@ -131,29 +131,8 @@ def test_an_interrupted_run_ends_bit_for_bit_where_it_would_have(
     settings = quick(recipe, batch_size=16, neighbors=3, epochs=8, **given)
     if recipe in ("paper", "wide"):
         settings = quick(recipe, batch_size=4, neighbors=3, epochs=8, **given)
-    whole, whole_lines = train(settings, karate)
-    checkpoint = tmp_path / "seed-0.safetensors"
-    lines: list[HistoryLine] = []
-
-    def stop(line: HistoryLine) -> None:
-        if line.epoch == 5:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        Trainer(settings, on_epoch=stop, checkpoint_seconds=0).fit(
-            start(settings, karate), karate, checkpoint=checkpoint
-        )
-    torch.manual_seed(99)
-    resumed = Trainer(settings, on_epoch=lines.append, checkpoint_seconds=0).fit(
-        start(settings, karate), karate, checkpoint=checkpoint
-    )
-    assert [(line.loss, line.val) for line in lines] == [
-        (line.loss, line.val) for line in whole_lines[5:]
-    ]
-    assert_same_weights(resumed.encoder, whole.encoder)
-    other, _ = train(settings, karate, seed=1)
-    with pytest.raises(AssertionError):
-        assert_same_weights(other.encoder, whole.encoder)
+    assert_resumes(settings, karate, epoch=5, folder=tmp_path)
+    assert_seeds_repeat_and_differ(settings, karate)
 
 
 @needs_sampler
