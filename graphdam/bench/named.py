@@ -141,7 +141,7 @@ _LESS_OF_CIFAR: dict[str, dict[str, Any]] = {
 """Half of the wide model's multiply-adds. λ would take more than that, as the brake lets it."""
 
 _ON_CIFAR: dict[str, Any] = {"precision": "bf16"}
-"""Most of what a step of these takes is products; on processors with bf16 they take half of it."""
+"""Most of what a step of these takes is products, which are faster in bf16 where a CPU has them."""
 
 
 def _pruning(*, quick: bool) -> Bench:
