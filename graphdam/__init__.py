@@ -41,6 +41,9 @@ _HOME = {
     "save_compact": "compaction",
 }
 
+_ON_ANY_MODEL = {"attach_gates", "compact_model", "load_compact", "save_compact"}
+"""What takes anybody's model: it is to know PyG's layers, of which `compaction` knows nothing."""
+
 __all__ = [
     "GAT",
     "GCN",
@@ -63,4 +66,6 @@ __all__ = [
 def __getattr__(name: str) -> object:
     if name not in _HOME:
         raise AttributeError(f"module 'graphdam' has no attribute '{name}'")
+    if name in _ON_ANY_MODEL:
+        import_module("graphdam.nn.tracing_rules")
     return getattr(import_module(f"graphdam.{_HOME[name]}"), name)

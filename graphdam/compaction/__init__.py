@@ -9,6 +9,7 @@ from graphdam.compaction.group import ChannelGroup, Consumer
 from graphdam.compaction.plan import CompactionPlan, LayerPlan, TensorPlan, plan_compaction
 from graphdam.compaction.saved import load_compact, save_compact
 from graphdam.compaction.slicing import (
+    even_blocks,
     num_inputs,
     num_outputs,
     select,
@@ -35,6 +36,7 @@ __all__ = [
     "compact_model",
     "deviation",
     "difference",
+    "even_blocks",
     "is_depthwise",
     "load_compact",
     "mixing_norm",

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
-from torch import Tensor, nn
+from torch import nn
 
 from graphdam.compaction.gated import GatedModel
 from graphdam.compaction.tracing.layout import Layout, TracedGroup, lay_out
@@ -18,7 +18,7 @@ from graphdam.gates import Gate, make_gate
 
 def attach_gates(
     model: nn.Module,
-    example_inputs: Tensor | Sequence[Any],
+    example_inputs: Any,
     *,
     gate: str | Callable[[int], Gate] = "dam",
     gate_kwargs: Mapping[str, Any] | None = None,
@@ -34,13 +34,16 @@ def attach_gates(
     out have none. Before it is returned, the model is tried: half of the channels closed and
     compacted must give the outputs of the gated model.
 
+    PyG's layers are known once `graphdam.nn` is imported, as `graphdam.attach_gates` does.
+
     The gated model is trained like the given one, its penalty added to the loss, and `compact`
     makes a smaller model of the given one's class.
 
     Args:
-        model: MLP, CNN or another model; not changed, and sharing nothing with what is returned.
-        example_inputs: what the model is called with: a tensor, or the sequence of its arguments.
-            Two entries a batch are enough.
+        model: GNN, MLP, CNN or another model; not changed, and sharing nothing with what is
+            returned.
+        example_inputs: what the model is called with: its one argument, as a tensor or PyG's
+            `Data`, or a tuple of several. Two entries a batch are enough.
         gate: "dam", "l1", "l0", or a function of the number of channels.
         gate_kwargs: further arguments of the gates.
         min_width: channels of each group that stay open whatever is learnt, where `gate` is a
@@ -88,7 +91,8 @@ def attach_gates(
         raise SettingsError(f"inexact is 'refuse' or 'leave', received {inexact!r}.")
     if min_width < 0:
         raise SettingsError(f"min_width is 0 or more, received {min_width}.")
-    inputs = (example_inputs,) if isinstance(example_inputs, Tensor) else tuple(example_inputs)
+    alone = not isinstance(example_inputs, (tuple, list))
+    inputs = (example_inputs,) if alone else tuple(example_inputs)
     _check_paths(model, skip=skip, only=only or ())
     wide = copy.deepcopy(model).eval()
     records = walk(wide, inputs, skip)

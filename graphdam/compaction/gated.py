@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -24,7 +25,9 @@ class GatedModel(nn.Module):
     A layer that mixes channels reads :math:`g \cdot x` instead of :math:`x`, where g are the values
     of its channels' gates. All readers of one group of channels share its gate. What lies between
     a writer and its readers, norms, activations, additions, may turn zeros into anything: a closed
-    channel is multiplied by zero after all of it, so nothing of it can leak.
+    channel is multiplied by zero after all of it, so nothing of it can leak. An attention layer is
+    a reader of its own channels: its linear maps are gated within it too, so that a closed channel
+    has no vote.
 
     Attributes:
         model: the user's model, which reads through the gates; its class and paths are its own.
@@ -45,8 +48,13 @@ class GatedModel(nn.Module):
         self.gates.to(next((parameter.device for parameter in model.parameters()), None))
         self.train(model.training)
         for path, (axis, row) in layout.reads.items():
-            multiply = _Multiply(self._gates(), row, axis)
-            model.get_submodule(path).register_forward_pre_hook(multiply, with_kwargs=True)
+            layer = model.get_submodule(path)
+            layer.register_forward_pre_hook(
+                _MultiplyInput(self._gates(), row, axis), with_kwargs=True
+            )
+        for path, row in layout.inside.items():
+            layer = model.get_submodule(path)
+            layer.register_forward_hook(_MultiplyOutput(self._gates(), row, -1))
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         for gate in self._gates():
@@ -96,6 +104,10 @@ class GatedModel(nn.Module):
         support, factors = torch.cat([*supports, always.bool()]), torch.cat([*values, always])
         reads, writes = self.layout.reads, self.layout.writes
         layers = [
+            _factored(path, self.model.get_submodule(path), factors[torch.from_numpy(row)])
+            for path, row in self.layout.inside.items()
+        ]
+        layers += [
             LayerPlan(
                 path,
                 type(module).__name__,
@@ -119,9 +131,10 @@ class GatedModel(nn.Module):
         """
         plain = copy.deepcopy(self.model)
         for module in plain.modules():
-            hooks = module._forward_pre_hooks
-            for key in [key for key, hook in hooks.items() if isinstance(hook, _Multiply)]:
-                del hooks[key], module._forward_pre_hooks_with_kwargs[key]
+            for hooks in (module._forward_pre_hooks, module._forward_hooks):
+                for key in [key for key, hook in hooks.items() if isinstance(hook, _Multiply)]:
+                    del hooks[key]
+                    module._forward_pre_hooks_with_kwargs.pop(key, None)
         return apply_plan(plain, self.plan(keep=keep))
 
     def _gates(self) -> list[Gate]:
@@ -129,7 +142,7 @@ class GatedModel(nn.Module):
 
 
 class _Multiply:
-    """Multiplies what a layer reads by the values of its channels' gates."""
+    """Multiplies a tensor by the values of its channels' gates."""
 
     def __init__(self, gates: Sequence[Gate], row: Row, axis: int) -> None:
         starts = np.cumsum([0, *(gate.num_channels for gate in gates)])
@@ -146,14 +159,12 @@ class _Multiply:
         self.whole = len(self.gates) == 1 and np.array_equal(index, np.arange(count))
         self.axis = axis
 
-    def __call__(
-        self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        if args:
-            return (self._times(args[0]), *args[1:]), kwargs
-        return args, {**kwargs, "input": self._times(kwargs["input"])}
-
-    def _times(self, x: Tensor) -> Tensor:
+    def times(self, x: Any) -> Any:
+        """The product, or those of a pair: the two ends of a bipartite graph's messages."""
+        if isinstance(x, (tuple, list)):
+            return tuple(self.times(part) for part in x)
+        if x is None:
+            return None
         values = [gate.values() for gate in self.gates]
         factors = values[0]
         if not self.whole:
@@ -161,6 +172,33 @@ class _Multiply:
             # STAYS counts from the end, where a 1 stands
             factors = torch.cat([*values, factors.new_ones(1)])[self.index]
         return x * factors.to(x.dtype).view(-1, *[1] * (-self.axis - 1))
+
+
+class _MultiplyInput(_Multiply):
+    """Before a layer: what it is given first."""
+
+    def __call__(
+        self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        if args:
+            return (self.times(args[0]), *args[1:]), kwargs
+        name = next(iter(inspect.signature(module.forward).parameters))
+        return args, {**kwargs, name: self.times(kwargs[name])}
+
+
+class _MultiplyOutput(_Multiply):
+    """After a map within a layer: what it returns."""
+
+    def __call__(self, module: nn.Module, args: tuple[Any, ...], out: Tensor) -> Any:
+        return self.times(out)
+
+
+def _factored(path: str, layer: nn.Module, factors: Tensor) -> LayerPlan:
+    """The layer's outputs times factors, all of them kept."""
+    count = factors.numel()
+    return LayerPlan(
+        path, type(layer).__name__, None, Cut(count, torch.arange(count), factors.double())
+    )
 
 
 def _cut(row: Row, support: Tensor, factors: Tensor | None = None) -> Cut:

@@ -20,8 +20,13 @@ from graphdam.compaction.model_folder import (
     read_weights,
     write_model,
 )
-from graphdam.compaction.slicing import num_inputs, num_outputs, slice_in, slice_out
-from graphdam.compaction.slicing_conv import is_depthwise
+from graphdam.compaction.slicing import (
+    even_blocks,
+    num_inputs,
+    num_outputs,
+    slice_in,
+    slice_out,
+)
 from graphdam.errors import InexactError, ModelFileError
 from graphdam.gates import gates_of
 
@@ -131,12 +136,12 @@ def _shrink(model: nn.Module, path: str, sizes: Mapping[str, Any], source: Path)
             f"arguments."
         )
     assert layer is not None
-    groups = int(getattr(layer, "groups", 1))
+    input_blocks, output_blocks = even_blocks(layer)
     try:
         if has.get("outputs") != sizes.get("outputs"):
-            layer = slice_out(layer, _first(has["outputs"], sizes["outputs"], groups, layer))
+            layer = slice_out(layer, _first(has["outputs"], sizes["outputs"], output_blocks))
         if _sizes(layer).get("inputs") != sizes.get("inputs"):
-            keep = _first(has["inputs"], sizes["inputs"], groups, layer)
+            keep = _first(has["inputs"], sizes["inputs"], input_blocks)
             layer = slice_in(layer, keep, torch.ones(keep.numel()))
     except InexactError as error:
         raise ModelFileError(
@@ -147,11 +152,9 @@ def _shrink(model: nn.Module, path: str, sizes: Mapping[str, Any], source: Path)
         set_submodule(model, path, layer)
 
 
-def _first(total: int, kept: int, groups: int, layer: nn.Module) -> Tensor:
-    """The first channels, or those of each group where a layer's groups lose alike."""
-    if groups == 1 or is_depthwise(layer):  # type: ignore[arg-type]
-        return torch.arange(kept)
-    each = torch.arange(groups).unsqueeze(1) * (total // groups) + torch.arange(kept // groups)
+def _first(total: int, kept: int, blocks: int) -> Tensor:
+    """The first channels of each block."""
+    each = torch.arange(blocks).unsqueeze(1) * (total // blocks) + torch.arange(kept // blocks)
     return each.flatten()
 
 

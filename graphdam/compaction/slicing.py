@@ -63,6 +63,15 @@ def num_outputs(layer: nn.Module) -> int:
     raise InexactError(_no_rule(layer))
 
 
+@singledispatch
+def even_blocks(layer: nn.Module) -> tuple[int, int]:
+    """Into how many blocks its inputs and its outputs fall that must stay of one size.
+
+    Groups of a convolution, heads of an attention layer: the same channels of each block stay.
+    """
+    return 1, 1
+
+
 def _no_rule(layer: nn.Module) -> str:
     return (
         f"No rule says how a {type(layer).__name__} loses channels without changing the model's "

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
 from graphdam.compaction.slicing import (
+    even_blocks,
     num_inputs,
     num_outputs,
     select,
@@ -66,6 +67,11 @@ def _(layer: _ConvNd) -> int:
 @num_outputs.register
 def _(layer: _ConvNd) -> int:
     return layer.out_channels
+
+
+@even_blocks.register
+def _(layer: _ConvNd) -> tuple[int, int]:
+    return (1, 1) if is_depthwise(layer) else (layer.groups, layer.groups)
 
 
 def _kernel(layer: _ConvNd) -> Tensor:

@@ -134,8 +134,13 @@ def _distance(expected: list[Tensor], received: list[Tensor]) -> float:
 def _run(model: nn.Module, inputs: tuple[Any, ...]) -> list[Tensor]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        out = model(*copy.deepcopy(inputs))
+        out = model(*tree_map(_twin, inputs))
     return [leaf.double() for leaf in tree_leaves(out) if isinstance(leaf, Tensor)]
+
+
+def _twin(value: Any) -> Any:
+    """A copy that the model may write to; a sparse tensor has no storage to be copied deeply."""
+    return value.clone() if isinstance(value, Tensor) else copy.deepcopy(value)
 
 
 def _prepared(

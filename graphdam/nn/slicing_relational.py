@@ -7,11 +7,12 @@ from torch_geometric.nn import RGCNConv
 
 from graphdam.compaction import num_inputs, num_outputs, select, shallow, slice_in, slice_out
 from graphdam.errors import InexactError
+from graphdam.nn.slicing_convs import one_width
 
 
 @num_inputs.register(RGCNConv)
 def _(layer: RGCNConv) -> int:
-    return int(layer.in_channels_l)
+    return one_width(layer)
 
 
 @num_outputs.register(RGCNConv)
@@ -33,6 +34,7 @@ def _(layer: RGCNConv, keep: Tensor, scale: Tensor | None = None) -> RGCNConv:
 @slice_in.register(RGCNConv)
 def _(layer: RGCNConv, keep: Tensor, scale: Tensor) -> RGCNConv:
     _require_no_blocks(layer)
+    one_width(layer)
     new = shallow(layer)
     new.weight = select(layer.weight, 1, keep, scale)
     new.root = select(layer.root, 0, keep, scale)
@@ -45,9 +47,4 @@ def _require_no_blocks(layer: RGCNConv) -> None:
         raise InexactError(
             f"An RGCNConv with num_blocks={layer.num_blocks} has blocks of one size, so single "
             f"channels cannot be removed: use num_bases."
-        )
-    if not isinstance(layer.in_channels, int):
-        raise InexactError(
-            f"An RGCNConv with in_channels={layer.in_channels} reads two kinds of nodes, and a "
-            f"gate rules the channels of one: use one number."
         )

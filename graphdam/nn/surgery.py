@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.nn import models as stock
 
-import graphdam.nn.slicing  # noqa: F401  (registers the rules of graph layers)
+import graphdam.nn.tracing_rules  # noqa: F401  (registers the rules of graph layers)
 from graphdam.compaction import (
     ChannelGroup,
     CompactionPlan,

@@ -34,10 +34,10 @@ def data(digits: Graph) -> Data:
     return Data(x=digits.dense_x(), edge_index=digits.edge_index, y=digits.y, **masks)
 
 
-def test_there_are_five_and_each_is_short() -> None:
+def test_there_are_six_and_each_is_short() -> None:
     lengths = {path.name: len(path.read_text().splitlines()) for path in EXAMPLES.glob("*.py")}
-    assert len(lengths) == 5
-    assert max(lengths.values()) < 60, lengths
+    assert len(lengths) == 6
+    assert max(lengths.values()) < 70, lengths
 
 
 def test_the_training_loop(data: Data) -> None:
@@ -53,6 +53,15 @@ def test_the_embeddings(digits: Graph) -> None:
     small = load_script("examples/embeddings").train(digits, width=32, epochs=30)
     assert 1 <= small.widths[0] < 32
     assert small.embed(digits.x, digits.edge_index).shape == (digits.num_nodes, small.widths[0])
+
+
+def test_your_own_model(digits: Graph) -> None:
+    gated, small = load_script("examples/own_model").train(digits, epochs=30)
+    heads, hidden = gated.widths
+    assert (small.attend.out_channels, small.convolve.out_channels) == (heads, hidden)
+    assert small.skip.out_features == small.classify.in_features == hidden < 64
+    inputs = (digits.dense_x(), digits.edge_index)
+    assert graphdam.deviation(gated, small, *inputs, relative=True) < 1e-5
 
 
 def test_compact_and_export(tmp_path: Path) -> None:

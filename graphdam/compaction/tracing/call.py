@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from torch import Tensor, fx, nn
 
@@ -29,6 +29,8 @@ class Records:
         reads: of each layer that mixes channels, the row that it reads, and on which axis.
         writes: the row of each layer whose outputs are channels of their own.
         follows: the row of each layer that treats every channel alone, with weights for each.
+        inside: the row of each map within a layer whose outputs that layer compares with each
+            other, as attention does, before anybody else reads them.
         tensors: parameters and buffers that the model's own code uses.
         pinned: layers that no channel may leave, and why.
         unruled: layers with weights whose channels no rule knows, and why.
@@ -39,6 +41,7 @@ class Records:
     reads: dict[str, tuple[int, Row]] = field(default_factory=dict)
     writes: dict[str, Row] = field(default_factory=dict)
     follows: dict[str, Row] = field(default_factory=dict)
+    inside: dict[str, Row] = field(default_factory=dict)
     tensors: dict[str, Axes] = field(default_factory=dict)
     pinned: dict[str, str] = field(default_factory=dict)
     unruled: dict[str, str] = field(default_factory=dict)
@@ -70,6 +73,12 @@ class Records:
             self.ties.fix(row, Reason(self.pinned[path]))
 
 
+class Within(Protocol):
+    """Follows channels into a child of a layer that is one operation otherwise."""
+
+    def __call__(self, name: str, axes: Axes, value: Tensor) -> Any: ...
+
+
 @dataclass(frozen=True)
 class Call:
     """One operation. `args` and `kwargs` hold what was computed, `axes` what is known of it."""
@@ -81,6 +90,8 @@ class Call:
     axes: tuple[Any, ...]
     value: Any
     where: str
+    path: str
+    within: Within
     module: nn.Module | None = None
 
     @property
@@ -91,10 +102,6 @@ class Call:
     @property
     def first(self) -> Axes:
         return self.given[0]
-
-    @property
-    def path(self) -> str:
-        return str(self.node.target)
 
     @property
     def name(self) -> str:

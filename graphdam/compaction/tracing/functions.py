@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
 from graphdam.compaction.tracing import movement
 from graphdam.compaction.tracing.operations import (
     Rule,
@@ -13,6 +17,7 @@ from graphdam.compaction.tracing.operations import (
     item,
     like_the_first,
     reduced,
+    selected,
     spatial,
 )
 
@@ -39,6 +44,12 @@ _MOVING = (
     "view_as",
 )  # fmt: skip
 
+LIBRARY: dict[Callable[..., Any], Rule] = {}
+"""Functions of other libraries, which are not looked into."""
+
+LIBRARY_MODULES: list[ModuleType] = []
+"""Where those are found by a model that names them by their module."""
+
 FUNCTIONS: dict[str, Rule] = {
     **dict.fromkeys(_ELEMENTWISE, elementwise),
     **dict.fromkeys([f"{name}_" for name in _ELEMENTWISE], elementwise),
@@ -54,6 +65,7 @@ FUNCTIONS: dict[str, Rule] = {
         for dims in (1, 2, 3)
     },
     "getitem": item,
+    "index_select": selected,
     "getattr": attribute,
     **dict.fromkeys(("new_empty", "new_full", "new_ones", "new_zeros"), constant),
     **dict.fromkeys(("dim", "numel", "size", "is_floating_point", "_assert"), constant),

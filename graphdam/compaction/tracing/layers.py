@@ -47,9 +47,7 @@ def convolution(call: Call) -> Any:
         out = records.write(call.path, layer.out_channels)
         for side in (row, out):
             # Groups stay of one size: the same channel of each goes with the others.
-            blocks = side.reshape(layer.groups, -1)
-            for block in blocks[1:]:
-                records.ties.tie(blocks[0], block)
+            records.ties.tie_blocks(side.reshape(layer.groups, -1))
     rows = list(call.first.rows)
     rows[at] = out
     for axis in range(at + 1, rank):
@@ -151,6 +149,15 @@ LAYERS: dict[type[nn.Module], Rule] = {
     **dict.fromkeys((nn.PixelShuffle, nn.PixelUnshuffle), movement.pixels_shuffled),
     **dict.fromkeys((nn.Upsample, nn.UpsamplingBilinear2d, nn.UpsamplingNearest2d), spatial(None)),
 }
+
+
+OPAQUE: list[type[nn.Module]] = []
+"""Base classes of another library's layers, which are not looked into though no rule knows them."""
+
+
+def is_whole(layer: nn.Module) -> bool:
+    """Whether a layer of another library is one operation, and not looked into."""
+    return type(layer) in LAYERS or isinstance(layer, tuple(OPAQUE))
 
 
 def rule_of(layer: nn.Module) -> Rule | None:

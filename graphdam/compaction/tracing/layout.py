@@ -49,6 +49,8 @@ class Layout:
         groups: in the order in which the model meets them.
         reads: of each layer that mixes gated channels, the axis of its input and the row there.
         writes: the row of each layer that writes or carries gated channels.
+        inside: the row of each map within a layer whose outputs are gated before the layer
+            compares them with each other.
         tensors: the rows of each parameter or buffer that the model's own code uses.
         obstacles: why a layer's channels stay, by its path, for those that no group holds.
     """
@@ -56,6 +58,7 @@ class Layout:
     groups: tuple[TracedGroup, ...]
     reads: dict[str, tuple[int, Row]] = field(default_factory=dict)
     writes: dict[str, Row] = field(default_factory=dict)
+    inside: dict[str, Row] = field(default_factory=dict)
     tensors: dict[str, tuple[Row, ...]] = field(default_factory=dict)
     obstacles: dict[str, list[Reason]] = field(default_factory=dict)
 
@@ -104,9 +107,9 @@ def lay_out(records: Records, only: Iterable[TracedGroup] | None = None) -> Layo
         name = _unused(producers[0], names)
         if len(channels) < 2 or (chosen is not None and (name, producers) not in chosen):
             continue
-        inside = set(channels)
-        followers = [path for path, row in carriers.items() if not inside.isdisjoint(row)]
-        consumers = [path for path, row in readers.items() if not inside.isdisjoint(row)]
+        mine = set(channels)
+        followers = [path for path, row in carriers.items() if not mine.isdisjoint(row)]
+        consumers = [path for path, row in readers.items() if not mine.isdisjoint(row)]
         # One after the other, so that all that may vanish may do so together.
         vanishing = _outputs_heard(records, silent | {*consumers}) == heard
         silent |= {*consumers} if vanishing else set()
@@ -122,6 +125,7 @@ def lay_out(records: Records, only: Iterable[TracedGroup] | None = None) -> Layo
         return np.array([number.get(c, STAYS) for c in find(row).tolist()], dtype=np.int64)
 
     reads = {path: (axis, numbered(row)) for path, (axis, row) in records.reads.items()}
+    inside = {path: numbered(row) for path, row in records.inside.items()}
     writes = {path: numbered(row) for path, row in {**records.writes, **records.follows}.items()}
     tensors = {
         path: tuple(numbered(row) for row in axes.rows) for path, axes in records.tensors.items()
@@ -130,6 +134,7 @@ def lay_out(records: Records, only: Iterable[TracedGroup] | None = None) -> Layo
         tuple(groups),
         {path: (axis, row) for path, (axis, row) in reads.items() if _gated(row)},
         {path: row for path, row in writes.items() if _gated(row)},
+        {path: row for path, row in inside.items() if _gated(row)},
         {path: rows for path, rows in tensors.items() if any(_gated(row) for row in rows)},
         _obstacles(records, reasons, read),
     )

@@ -127,7 +127,7 @@ def padded(call: Call) -> Any:
 def shuffled(call: Call) -> Any:
     """`ChannelShuffle`: its groups stay of one size, so their channels go together."""
     groups = int(call.argument(1, "groups", getattr(call.module, "groups", 1)))
-    _tie_blocks(call, call.first.rows[1].reshape(groups, -1))
+    call.records.ties.tie_blocks(call.first.rows[1].reshape(groups, -1))
     return moved(call)
 
 
@@ -169,7 +169,7 @@ def _follow(call: Call, computed: Callable[[int], bool]) -> Any:
         dim = (following or varying)[-1]
         # One index along `dim` may hold several channels, a head's and the next: they go together.
         lines = row[arrived.movedim(dim, 0).reshape(value.size(dim), -1).numpy()]
-        _tie_blocks(call, np.unique(lines, axis=1).T)
+        call.records.ties.tie_blocks(np.unique(lines, axis=1).T)
         here = lines[:, 0]
         if dim in claimed:
             for both in (here, claimed[dim]):
@@ -203,12 +203,6 @@ def _varying(indices: Tensor) -> list[int]:
     ]
 
 
-def _tie_blocks(call: Call, lines: Row) -> None:
-    """Rows of one length are tied, index by index."""
-    for line in lines[1:]:
-        call.records.ties.tie(lines[0], line)
-
-
 def _parts(call: Call, dim: int, *, even: bool) -> Any:
     dim %= len(call.first.rows)
     row = call.first.rows[dim]
@@ -217,7 +211,7 @@ def _parts(call: Call, dim: int, *, even: bool) -> Any:
     pieces = [row[stop - size : stop] for stop, size in zip(stops, sizes, strict=True)]
     if bool(row.any()):
         if even and len(set(sizes)) == 1:
-            _tie_blocks(call, np.stack(pieces))
+            call.records.ties.tie_blocks(np.stack(pieces))
         else:
             call.fix(row, PART)
     return tuple(call.first.with_row(dim, piece) for piece in pieces)

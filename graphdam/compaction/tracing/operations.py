@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from graphdam.compaction.tracing import movement
@@ -12,6 +13,8 @@ from graphdam.compaction.tracing.call import Call, without_channels
 from graphdam.compaction.tracing.ties import Axes, Row, lasting
 
 Rule = Callable[[Call], Any]
+
+COMPUTED = "picks entries by an index that is computed"
 
 
 def elementwise(call: Call) -> Any:
@@ -102,12 +105,28 @@ def spatial(dims: int | None) -> Rule:
 def item(call: Call) -> Any:
     """`x[…]` of a tensor, or one of several values."""
     if isinstance(call.args[0], Tensor):
+        if isinstance(call.args[1], Tensor):
+            return selected(call)
         if any(isinstance(part, Tensor) for part in _flat(call.args[1])):
-            return call.fix_all("picks entries by an index that is computed")
+            return call.fix_all(COMPUTED)
         return movement.picked(call)
     found = call.axes[0][0]
     key = call.args[1]
     return found[key] if isinstance(found, (tuple, dict)) else None
+
+
+def selected(call: Call) -> Any:
+    """`x[index]`, as for the nodes at the ends of edges, and `index_select`: other axes whole."""
+    key = call.args[1]
+    dim, gone = 0, key.dim() if isinstance(key, Tensor) and key.dtype == torch.bool else 1
+    if call.name == "index_select":
+        dim = call.argument(1, "dim") % len(call.first.rows)
+    rows = list(call.first.rows)
+    for row in rows[dim : dim + gone]:
+        call.fix(row, COMPUTED)
+    new = call.value.dim() - len(rows) + gone
+    rows[dim : dim + gone] = [lasting(size) for size in call.value.shape[dim : dim + new]]
+    return Axes(tuple(rows))
 
 
 def attribute(call: Call) -> Any:

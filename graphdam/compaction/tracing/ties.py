@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -91,6 +91,11 @@ class Ties:
             else:
                 low, high = sorted((self._root(a), self._root(b)))
                 self._parent[high] = low
+
+    def tie_blocks(self, blocks: Sequence[Row] | Row) -> None:
+        """Rows of one length are tied, index by index."""
+        for block in blocks[1:]:
+            self.tie(blocks[0], block)
 
     def fix(self, row: Row, reason: Reason) -> None:
         """Every channel of the row stays."""

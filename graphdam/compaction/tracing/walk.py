@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import inspect
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 import torch
@@ -17,8 +19,9 @@ from graphdam.compaction.tracing.call import (
     held,
     without_channels,
 )
-from graphdam.compaction.tracing.functions import FUNCTIONS
-from graphdam.compaction.tracing.layers import rule_of
+from graphdam.compaction.tracing.functions import FUNCTIONS, LIBRARY, LIBRARY_MODULES
+from graphdam.compaction.tracing.layers import OPAQUE, is_whole, rule_of
+from graphdam.compaction.tracing.operations import Rule
 from graphdam.compaction.tracing.ties import Axes, Reason, lasting
 from graphdam.errors import InexactError
 
@@ -42,20 +45,16 @@ def walk(model: nn.Module, example_inputs: tuple[Any, ...], skip: Collection[str
     Raises:
         InexactError: the model cannot be traced, as where its flow depends on its data.
     """
-    tracer = _Tracer(skip)
-    try:
-        graph = tracer.trace(model, _unused_arguments(model, len(example_inputs)))
-    except Exception as error:
-        raise InexactError(
-            f"{tracer.place(model)} cannot be traced by torch.fx: {_sentence(error)} {BY_HAND}"
-        ) from error
-    module = fx.GraphModule(model, graph)
-    follower = _Follower(module, model, skip)
-    defaults = [node.args[0] if node.args else None for node in graph.find_nodes(op="placeholder")]
+    module = _Tracer(skip).traced(model, _unused_arguments(model, len(example_inputs)))
+    follower = _Follower(module, model, skip, Records(pinned=_pinned(model)))
+    placeholders = module.graph.find_nodes(op="placeholder")
+    defaults = [node.args[0] if node.args else None for node in placeholders]
     arguments = [*example_inputs, *defaults[len(example_inputs) :]]
     try:
         with torch.no_grad():
             follower.run(*arguments)
+    except InexactError:
+        raise
     except Exception as error:
         raise InexactError(
             f"{type(model).__name__} could not be run on example_inputs, in {follower.where}: "
@@ -65,16 +64,21 @@ def walk(model: nn.Module, example_inputs: tuple[Any, ...], skip: Collection[str
 
 
 class _Tracer(fx.Tracer):
-    """Looks into every module but torch's own and the skipped, and knows where it stands."""
+    """Looks into every module but a library's layers and the skipped, and knows where it stands."""
 
-    def __init__(self, skip: Collection[str]) -> None:
-        super().__init__()
+    def __init__(self, skip: Collection[str], prefix: str = "") -> None:
+        super().__init__(autowrap_functions=tuple(LIBRARY))
+        # Only these functions there: fx would wrap every class of `autowrap_modules` too.
+        self._autowrap_search += LIBRARY_MODULES
         self._skip = skip
+        self._prefix = prefix
         self._innermost = ""
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return module_qualified_name in self._skip or super().is_leaf_module(
-            m, module_qualified_name
+        return (
+            self._prefix + module_qualified_name in self._skip
+            or is_whole(m)
+            or super().is_leaf_module(m, module_qualified_name)
         )
 
     def call_module(
@@ -85,43 +89,150 @@ class _Tracer(fx.Tracer):
         self._innermost = outer  # after an error it stays where that happened
         return result
 
-    def place(self, model: nn.Module) -> str:
-        kind = type(model.get_submodule(self._innermost)).__name__
-        return f"{kind} '{self._innermost}'" if self._innermost else kind
+    def traced(self, model: nn.Module, defaults: dict[str, Any] | None) -> fx.GraphModule:
+        try:
+            with _called_as_modules(OPAQUE):
+                return fx.GraphModule(model, self.trace(model, defaults))
+        except Exception as error:
+            kind = type(model.get_submodule(self._innermost)).__name__
+            place = f" '{self._prefix}{self._innermost}'" if self._innermost else ""
+            raise InexactError(
+                f"{kind}{place} cannot be traced by torch.fx: {_sentence(error)} {BY_HAND}"
+            ) from error
+
+
+@contextlib.contextmanager
+def _called_as_modules(kinds: Iterable[type[nn.Module]]) -> Iterator[None]:
+    """Layers that check what they are given before they are called: `fx` hears only of the call."""
+    own = [(kind, vars(kind)["__call__"]) for kind in kinds if "__call__" in vars(kind)]
+    for kind, _ in own:
+        kind.__call__ = lambda layer, *args, **kwargs: (  # type: ignore[method-assign]
+            nn.Module.__call__(layer, *args, **kwargs)
+        )
+    try:
+        yield
+    finally:
+        for kind, call in own:
+            kind.__call__ = call  # type: ignore[method-assign]
+
+
+class _Child(nn.Module):
+    """Calls a module under the name that it has in its parent, and nothing else of the parent."""
+
+    def __init__(self, name: str, child: nn.Module) -> None:
+        super().__init__()
+        self.add_module(name, child)
+
+    def forward(self, x: Tensor) -> Any:
+        (child,) = self.children()
+        return child(x)
 
 
 class _Follower(fx.Interpreter):
-    def __init__(self, module: fx.GraphModule, model: nn.Module, skip: Collection[str]) -> None:
+    """Runs a traced model, or a child of one of its layers, and follows the channels.
+
+    Args:
+        module: what was traced.
+        model: the whole model.
+        skip: see `walk`.
+        records: where to write down what is found.
+        parent: the path of the layer whose child this is, and a dot.
+        called: the names of the operations whose child this is, and a slash after each.
+        given: what is known of the child's input, and the operations that it comes from.
+    """
+
+    def __init__(
+        self,
+        module: fx.GraphModule,
+        model: nn.Module,
+        skip: Collection[str],
+        records: Records,
+        parent: str = "",
+        called: str = "",
+        given: tuple[Axes, tuple[str, ...]] | None = None,
+    ) -> None:
         super().__init__(module)
-        self.records = Records(pinned=_pinned(model, module.graph))
+        self.records = records
         self.where = "the model"
+        self.found: Any = None
+        self._model = model
         self._skip = skip
+        self._parent = parent
+        self._called = called
+        self._given = given
         self._axes: dict[fx.Node, Any] = {}
+        self._ends: dict[fx.Node, str] = {}
         self._own = dict(model.named_parameters()) | dict(model.named_buffers())
-        self._top = type(model).__name__
+        records.pinned |= _used(model, module.graph, parent)
 
     def run_node(self, n: fx.Node) -> Any:
         args, kwargs = self.fetch_args_kwargs_from_env(n)
+        path = f"{self._parent}{n.target}"
         stack = list(n.meta.get("nn_module_stack") or ())
-        path = str(n.target) if n.op == "call_module" else str(stack[-1]) if stack else ""
-        self.where = f"'{path}'" if path else self._top
+        place = path if n.op == "call_module" else f"{self._parent}{stack[-1]}" if stack else ""
+        self.where = f"'{place}'" if place else type(self._model).__name__
         value = super().run_node(n)
         box: Any = lambda node: _Boxed(self._axes[node])  # noqa: E731
-        axes = fx.node.map_arg((n.args, n.kwargs), box)
+        axes = _unboxed(fx.node.map_arg((n.args, n.kwargs), box))
         module = self.fetch_attr(str(n.target)) if n.op == "call_module" else None
-        given = _unboxed(axes)
-        call = Call(self.records, n, args, dict(kwargs), given, value, self.where, module)
+        call = Call(
+            self.records,
+            n,
+            args,
+            dict(kwargs),
+            axes,
+            value,
+            self.where,
+            path,
+            functools.partial(self._within, n),
+            module,
+        )
         self._axes[n] = self._follow(call)
-        reads = (n.name,) if n.op == "placeholder" else tuple(m.name for m in n.all_input_nodes)
-        self.records.steps.append(Step(n.name, reads, path if n.op == "call_module" else None))
+        layer = path if n.op == "call_module" else None
+        self.records.steps.append(Step(self._called + n.name, self._reads(n), layer))
         return value
+
+    def _reads(self, node: fx.Node) -> tuple[str, ...]:
+        """The operations that this one reads, a placeholder itself."""
+        if node.op == "placeholder":
+            return self._given[1] if self._given else (node.name,)
+        if node in self._ends:
+            return (self._ends[node],)
+        module = self.fetch_attr(str(node.target)) if node.op == "call_module" else None
+        read = node.all_input_nodes
+        if isinstance(module, tuple(OPAQUE)) or node.target in LIBRARY:
+            # What comes after the features, edges and indices, says only who hears of whom.
+            read = []
+            fx.node.map_arg([*node.args, *node.kwargs.values()][0], read.append)
+        return tuple(self._called + other.name for other in read)
+
+    def _within(self, node: fx.Node, name: str, axes: Axes, value: Tensor) -> Any:
+        """What comes out of a child of the layer that `node` calls."""
+        parent = f"{self._parent}{node.target}."
+        child = _Child(name, self._model.get_submodule(parent + name))
+        called = f"{self._called}{node.name}/"
+        follower = _Follower(
+            _Tracer(self._skip, parent).traced(child, None),
+            self._model,
+            self._skip,
+            self.records,
+            parent,
+            called,
+            (axes, self._reads(node)),
+        )
+        follower.run(value)
+        self._ends[node] = f"{called}output"
+        return follower.found
 
     def _follow(self, call: Call) -> Any:
         node = call.node
         if node.op == "placeholder":
-            return without_channels(call.value)
+            return self._given[0] if self._given else without_channels(call.value)
         if node.op == "get_attr":
             return self._tensor(call)
+        if node.op == "output" and self._given:
+            self.found = call.axes[0][0]
+            return None
         if node.op == "output":
             for axes in call.given:
                 for row in axes.rows:
@@ -131,13 +242,15 @@ class _Follower(fx.Interpreter):
             return without_channels(call.value)
         if node.op == "call_module" and call.path in self._skip:
             return call.hold(SKIPPED)
-        found = rule_of(call.module) if call.module is not None else FUNCTIONS.get(call.name)
+        found = _rule(call)
         if found is None or not _of_torch(call):
             if call.module is not None and any(True for _ in call.module.parameters()):
                 self.records.unruled[call.path] = f"no rule says how a {call.name} loses channels"
             return call.fix_all()
         try:
             found_axes: Any = found(call)
+        except InexactError:
+            raise  # a child of the layer cannot be traced
         except (AttributeError, IndexError, TypeError, ValueError):
             found_axes = None  # arguments of a form that the rule does not know
         return found_axes if _fits(found_axes, call.value) else call.fix_all()
@@ -173,7 +286,7 @@ def _unboxed(value: Any) -> Any:
     return None
 
 
-def _pinned(model: nn.Module, graph: fx.Graph) -> dict[str, str]:
+def _pinned(model: nn.Module) -> dict[str, str]:
     """Layers and tensors that cannot lose channels, and why."""
     modules = dict(model.named_modules())
     owners: dict[int, list[str]] = {}
@@ -191,15 +304,29 @@ def _pinned(model: nn.Module, graph: fx.Graph) -> dict[str, str]:
     for path, module in modules.items():
         if rule_of(module) and (module._forward_pre_hooks or module._forward_hooks):
             pinned[path] = f"'{path}' has forward hooks, which may do anything"
-    for name in {str(node.target) for node in graph.find_nodes(op="get_attr")}:
-        path = name.rpartition(".")[0]
-        if path in modules and rule_of(modules[path]):
-            pinned[path] = pinned[name] = f"the model's own code uses '{name}'"
     return pinned
 
 
+def _used(model: nn.Module, graph: fx.Graph, parent: str) -> dict[str, str]:
+    """Likewise the layers whose tensors the model's own code uses."""
+    modules = dict(model.named_modules())
+    used: dict[str, str] = {}
+    for name in {f"{parent}{node.target}" for node in graph.find_nodes(op="get_attr")}:
+        path = name.rpartition(".")[0]
+        if path in modules and rule_of(modules[path]):
+            used[path] = used[name] = f"the model's own code uses '{name}'"
+    return used
+
+
+def _rule(call: Call) -> Rule | None:
+    if call.module is not None:
+        return rule_of(call.module)
+    target: Any = call.node.target
+    return LIBRARY.get(target) or FUNCTIONS.get(call.name)
+
+
 def _of_torch(call: Call) -> bool:
-    if call.node.op != "call_function":
+    if call.node.op != "call_function" or call.node.target in LIBRARY:
         return True
     home = getattr(call.node.target, "__module__", None) or "torch"
     return home.split(".")[0] in ("torch", "_operator", "builtins")

@@ -1,0 +1,115 @@
+"""How PyG's attention layers lose channels: slicing rules, registered on import."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch_geometric.nn import GATConv, GATv2Conv
+
+from graphdam.compaction import (
+    even_blocks,
+    num_inputs,
+    num_outputs,
+    select,
+    shallow,
+    slice_in,
+    slice_out,
+)
+from graphdam.errors import InexactError
+from graphdam.nn.gated_linear import GatedLinear
+from graphdam.nn.slicing_convs import one_width
+
+ATTENTION: dict[type[nn.Module], tuple[str, ...]] = {
+    GATConv: ("lin", "lin_src", "lin_dst", "lin_edge"),
+    GATv2Conv: ("lin_l", "lin_r", "lin_edge"),
+}
+"""The maps of each type whose outputs its attention reads."""
+
+
+@num_inputs.register(GATConv)
+@num_inputs.register(GATv2Conv)
+def _(layer: GATConv | GATv2Conv) -> int:
+    return one_width(layer)
+
+
+@num_outputs.register(GATConv)
+@num_outputs.register(GATv2Conv)
+def _(layer: GATConv | GATv2Conv) -> int:
+    return int(layer.out_channels) * (layer.heads if layer.concat else 1)
+
+
+@even_blocks.register(GATConv)
+@even_blocks.register(GATv2Conv)
+def _(layer: GATConv | GATv2Conv) -> tuple[int, int]:
+    return 1, layer.heads if layer.concat else 1
+
+
+@slice_in.register(GATConv)
+@slice_in.register(GATv2Conv)
+def _(layer: GATConv | GATv2Conv, keep: Tensor, scale: Tensor) -> GATConv | GATv2Conv:
+    one_width(layer)
+    new = shallow(layer)
+    for name in ("lin", "lin_l", "lin_r", "res"):
+        linear = getattr(layer, name, None)
+        if isinstance(linear, GatedLinear):
+            gated = shallow(linear)
+            gated.linear = slice_in(linear.linear, keep, scale)
+            setattr(new, name, gated)
+        elif linear is not None:
+            setattr(new, name, slice_in(linear, keep, scale))
+    if getattr(layer, "share_weights", False):
+        new.lin_r = new.lin_l
+    new.in_channels = keep.numel()
+    return new
+
+
+@slice_out.register(GATConv)
+@slice_out.register(GATv2Conv)
+def _(layer: GATConv | GATv2Conv, keep: Tensor, scale: Tensor | None = None) -> GATConv | GATv2Conv:
+    r"""Rows of all heads, with the inner gate folded into the linear maps.
+
+    The inner gate's values g are constant factors of the transformed features, so they become
+    factors of the rows. A further factor s on the outputs must not reach the attention: the rows
+    take s too and the attention vectors 1/s, which cancels in GATConv because its scores are
+    linear in the features and in GATv2Conv because LeakyReLU is positively homogeneous.
+    """
+    heads, channels = layer.heads, layer.out_channels
+    per_head = _channels_per_head(keep, heads, channels) if layer.concat else keep
+    rows = (torch.arange(heads).unsqueeze(1) * channels + per_head).flatten()
+    factor = torch.ones(per_head.numel(), dtype=torch.float64)
+    if scale is not None:
+        factor = scale[: per_head.numel()].double()
+    new = shallow(layer)
+    for name in ("lin", "lin_src", "lin_dst", "lin_edge", "lin_l", "lin_r"):
+        linear = getattr(layer, name, None)
+        if linear is None:
+            continue
+        of_rows = factor
+        if isinstance(linear, GatedLinear):
+            with torch.no_grad():
+                of_rows = factor * linear.gate.final_values().double().cpu()[per_head]
+            linear = linear.linear
+        setattr(new, name, slice_out(linear, rows, of_rows.repeat(heads)))
+    if getattr(layer, "share_weights", False):
+        new.lin_r = new.lin_l
+    for name in ("att", "att_src", "att_dst", "att_edge"):
+        if getattr(layer, name, None) is not None:
+            setattr(new, name, select(getattr(layer, name), 2, per_head, 1 / factor))
+    if layer.res is not None:
+        new.res = slice_out(layer.res, keep, scale)
+    new.bias = select(layer.bias, 0, keep, scale)
+    new.out_channels = per_head.numel()
+    return new
+
+
+def _channels_per_head(keep: Tensor, heads: int, channels: int) -> Tensor:
+    """The kept channels of one head, the same in all of them."""
+    grid = keep.view(heads, -1) if keep.numel() % heads == 0 else keep.view(1, -1)
+    first = grid[0]
+    expected = torch.arange(heads).unsqueeze(1) * channels + first
+    if grid.size(0) != heads or not torch.equal(grid, expected):
+        raise InexactError(
+            f"The {heads} heads of an attention layer must keep the same channels: use one gate "
+            f"for all heads."
+        )
+    return first
