@@ -30,7 +30,7 @@ class Net(nn.Module):
     def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
         h = F.elu(self.norm(self.attend(x, edge_index)))
         h = F.elu(self.convolve(h, edge_index) + self.skip(x))
-        return self.classify(F.dropout(h, p=0.5, training=self.training))  # type: ignore[no-any-return]
+        return self.classify(F.dropout(h, p=0.5, training=self.training))
 
 
 def train(graph: Graph, *, width: int = 64, epochs: int = 200) -> tuple[GatedModel, Net]:

@@ -67,7 +67,8 @@ class GraphWiring(nn.Module):
         return max(1, len(self.widths) - 1 - self._draw(0, 3))
 
     def _add(self, name: str, one: int, other: int) -> None:
-        width, part = self.widths[one], nn.Identity()
+        width = self.widths[one]
+        part: nn.Module = nn.Identity()
         out = width
         if name == "conv":
             out = 2 * self._draw(1, 5)
