@@ -39,12 +39,15 @@ from graphdam.data import Graph
 from graphdam.evaluation.latency import median_latencies
 from graphdam.files import write_atomically
 from graphdam.nn import layerwise
-from graphdam.objectives import NodeBatch, PreparedNodes
+from graphdam.objectives import PreparedNodes, PreparedSubgraphs
 from graphdam.training import build_gated
 from graphdam.training.memory_estimate import GIB, bytes_in_batches, bytes_of_whole
 
 RESULTS = Path(__file__).parent / "results"
 CELLS = RESULTS / "scale-cells.json"
+LOADERS = {"train-sampled": "neighbor", "train-clusters": "cluster", "train-walks": "saint"}
+"""What makes the batches of each measurement that has any."""
+
 STEPS = 8
 """Of an epoch of samples that are timed; the epoch is as many times the median as it has."""
 
@@ -54,8 +57,8 @@ class Cell:
     """One measurement.
 
     Attributes:
-        what: train-whole, train-sampled, infer-stock, infer-wide or infer-compact; infer-turns
-            takes turns of a compact model and a stock one of width 256.
+        what: train-whole, -sampled, -clusters or -walks; infer-stock, -wide or -compact;
+            infer-turns takes turns of a compact model and a stock one of width 256.
         nodes, edges: of the graph; directed edges.
         width: of the teacher, or of the model that infers.
         layers: convolutions.
@@ -76,7 +79,8 @@ class Cell:
 
     @property
     def settings(self) -> Settings:
-        batches: dict[str, Any] = {"batch_size": 1024} if self.what == "train-sampled" else {}
+        loader = LOADERS.get(self.what)
+        batches: dict[str, Any] = {"batch_size": 1024, "loader": loader} if loader else {}
         return Settings.of(
             device="cpu",
             epochs=3,
@@ -95,6 +99,8 @@ COMPACT = 16
 def cells() -> list[Cell]:
     """Nodes at ten edges each; edges, and width, at 100,000 nodes; then the target sizes."""
     found: list[Cell] = []
+    for what in ("train-clusters", "train-walks"):
+        found += [Cell(what, n, 10 * n) for n in SIZES if n <= 300_000]
     for what in ("train-whole", "train-sampled", "infer-wide", "infer-compact"):
         width = COMPACT if what == "infer-compact" else 256
         largest = 300_000 if what == "train-whole" else 1_000_000
@@ -103,7 +109,7 @@ def cells() -> list[Cell]:
         if what != "infer-compact":
             found += [Cell(what, 100_000, 1_000_000, w) for w in (64, 128, 512)]
     found += [Cell("infer-stock", n, 10 * n) for n in SIZES if n <= 100_000]
-    found += [Cell(what, *ARXIV, layers=3) for what in ("train-whole", "train-sampled")]
+    found += [Cell(what, *ARXIV, layers=3) for what in ("train-whole", *LOADERS)]
     found += [Cell(what, *ARXIV, layers=3) for what in ("infer-stock", "infer-wide")]
     found += [Cell("infer-compact", *ARXIV, width=w, layers=3) for w in (32, COMPACT)]
     found += [Cell("infer-turns", *ARXIV, width=w, layers=3) for w in (32, COMPACT)]
@@ -139,9 +145,10 @@ def on_disk(graph: Graph, path: Path) -> Graph:
 def train(cell: Cell, graph: Graph) -> dict[str, Any]:
     """Seconds of an epoch of teacher and gated model, looks included."""
     settings, moments, steps = cell.settings, [time.perf_counter()], list[float]()
-    whole = PreparedNodes.batches
+    kind = PreparedNodes if cell.what == "train-sampled" else PreparedSubgraphs
+    whole: Callable[[Any], Iterator[Any]] = kind.batches
 
-    def few(prepared: PreparedNodes) -> Iterator[NodeBatch]:
+    def few(prepared: Any) -> Iterator[Any]:
         before = time.perf_counter()
         for batch in islice(whole(prepared), STEPS):
             yield batch
@@ -149,14 +156,16 @@ def train(cell: Cell, graph: Graph) -> dict[str, Any]:
             before = time.perf_counter()
 
     trainer = Trainer(settings, on_epoch=lambda line: moments.append(time.perf_counter()))
-    with patch.object(PreparedNodes, "batches", few):
+    with patch.object(kind, "batches", few):
         trainer.fit(build_gated(settings, graph), graph)
     epochs = [after - before for before, after in pairwise(moments[1:])]  # the first warms up
     if not steps:
         estimate = bytes_of_whole(settings, graph) / GIB
         return {"seconds": min(epochs), "estimate_gib": round(estimate, 3)}
-    step, count = statistics.median(steps[STEPS:]), -(-cell.nodes // 1024)
-    look = min(epochs) - step * min(STEPS, count)
+    count = -(-cell.nodes // 1024)
+    taken = min(STEPS, count)
+    step = statistics.median(steps[taken:])
+    look = min(epochs) - step * taken
     return {
         "seconds": step * count + look,
         "step_seconds": step,

@@ -7,7 +7,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graphdam.report.figures.canvas import BLUE, GREEN, NAVY, ORANGE, PURPLE, save_figure
+from graphdam.report.figures.canvas import (
+    BLUE,
+    GREEN,
+    NAVY,
+    ORANGE,
+    PURPLE,
+    SKY,
+    YELLOW,
+    save_figure,
+)
 from graphdam.report.numbers import human
 
 if TYPE_CHECKING:
@@ -18,6 +27,8 @@ Found = Mapping[str, Any]
 LINES = {
     "train-whole": ("an epoch on the whole graph", NAVY, "o"),
     "train-sampled": ("an epoch on samples", BLUE, "s"),
+    "train-clusters": ("an epoch on clusters", SKY, "P"),
+    "train-walks": ("an epoch on random walks", YELLOW, "X"),
     "infer-stock": ("inference, stock PyG", ORANGE, "D"),
     "infer-wide": ("inference, wide", PURPLE, "^"),
     "infer-compact": ("inference, compact", GREEN, "v"),
@@ -84,10 +95,10 @@ def table(content: Mapping[str, Any]) -> dict[str, Any]:
             f"A process a row, {' and '.join(map(str, threads))} thread"
             f"{'s' if threads != [1] else ''}, {content['caption']} An epoch trains a gated model "
             f"of width 64 beside a teacher of the width told, looks at validation included; one on "
-            f"samples (1,024 seeds a step) is its number of steps times the median of 16, and a "
-            f"look. The machine did other work beside, which lengthens times and leaves peaks as "
-            f"they are. Peak memory is that of the process; the estimate is what memory_budget "
-            f"decides by."
+            f"samples (1,024 seeds a step), clusters or random walks (as many nodes a step) is its "
+            f"number of steps times the median of 16, and a look. The machine did other work "
+            f"beside, which lengthens times and leaves peaks as they are. Peak memory is that of "
+            f"the process; the estimate is what memory_budget decides by."
         ),
     }
 
@@ -122,7 +133,7 @@ def draw(cells: Iterable[Found], path: Path) -> Path:
                 sizes = {float(cell[along]) for what in LINES for cell in sweep(found, what, along)}
                 axis.xaxis.set_major_locator(FixedLocator(sorted(sizes)))
                 axis.xaxis.set_major_formatter(FuncFormatter(lambda size, _: human(size)))
-                axis.yaxis.set_major_formatter(ScalarFormatter())
+                axis.yaxis.set_major_formatter(FuncFormatter(lambda size, _: f"{size:g}"))
                 axis.xaxis.set_minor_formatter(NullFormatter())
                 if row == 1:  # less than two decades: the ticks between are needed
                     axis.yaxis.set_minor_formatter(ScalarFormatter())
@@ -130,6 +141,8 @@ def draw(cells: Iterable[Found], path: Path) -> Path:
                     axis.legend(title="slope", fontsize=6.5, title_fontsize=6.5)
                 if column == 0:
                     axis.set_ylabel(unit)
+                if column == row == 0:
+                    axis.set_ylim(top=1e4)  # the legend's place
                 if row == 1:
                     axis.set_xlabel(label)
 

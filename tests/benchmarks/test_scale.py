@@ -37,7 +37,7 @@ def test_every_measurement_has_a_name_of_its_own_and_valid_settings() -> None:
             assert cell.settings.hidden_channels == cell.width
 
 
-@pytest.mark.parametrize("what", ["train-whole", "infer-wide", "infer-turns"])
+@pytest.mark.parametrize("what", ["train-whole", "train-clusters", "infer-wide", "infer-turns"])
 def test_a_small_measurement_finds_time_and_memory(what: str) -> None:
     found = scale.measure(scale.Cell(what, 400, 4000, 8))
     assert found["seconds"] > 0
