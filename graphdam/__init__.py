@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from graphdam.gates import DAMGate
     from graphdam.nn import GAT, GCN, MLP, GraphSAGE
     from graphdam.pipeline import run
-    from graphdam.training import Settings, Trainer
+    from graphdam.training import Settings, Trainer, narrow
 
 _HOME = {
     "DAMGate": "gates",
@@ -37,6 +37,7 @@ _HOME = {
     "deviation": "compaction",
     "load_compact": "compaction",
     "load_graph": "data",
+    "narrow": "training",
     "run": "pipeline",
     "save_compact": "compaction",
 }
@@ -58,6 +59,7 @@ __all__ = [
     "deviation",
     "load_compact",
     "load_graph",
+    "narrow",
     "run",
     "save_compact",
 ]

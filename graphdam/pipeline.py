@@ -29,7 +29,7 @@ from graphdam.training import Settings, Task, load_model, seeded, task_of
 from graphdam.training.compute import choose_device, require_precision, threads_for
 from graphdam.training.following import follow, require_shareable
 from graphdam.training.learner import balls_for
-from graphdam.training.model import Model
+from graphdam.training.model import SavedModel
 from graphdam.training.run_folder import RunFolder
 from graphdam.training.system import system_of
 from graphdam.training.team import Team, joined
@@ -174,7 +174,7 @@ def _refuse_unbuildable(task: Task[Any, Any]) -> None:
             task.build_wide()
 
 
-def _latency(task: Task[Any, Any], compact: Model) -> Latency | None:
+def _latency(task: Task[Any, Any], compact: SavedModel) -> Latency | None:
     """One inference of the wide and of the compact model, alternately; weights do not matter."""
     if task.settings.gate is None and task.settings.removed_filters == 0:
         return None

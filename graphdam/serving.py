@@ -25,13 +25,13 @@ from graphdam.report import read_record
 from graphdam.training import Settings, load_model, task_of
 from graphdam.training.autoencoder_task import embed_rows
 from graphdam.training.graph_task import GraphTask
-from graphdam.training.model import Model
+from graphdam.training.model import SavedModel
 from graphdam.training.run_folder import RunFolder
 
 EMBEDDING_SUFFIXES = (".npy", ".npz", ".csv")
 
 
-M = TypeVar("M", bound=Model, default=Encoder)
+M = TypeVar("M", bound=SavedModel, default=Encoder)
 D = TypeVar("D", bound=AnyData, default=Graph)
 
 

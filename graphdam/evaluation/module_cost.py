@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from graphdam.errors import GraphDamError
 
@@ -46,6 +47,30 @@ def module_multiply_adds(model: nn.Module, *inputs: Any) -> int:
     60000
     """
     return sum(layer_multiply_adds(model, *inputs).values())
+
+
+@torch.no_grad()
+def matrix_multiply_adds(model: nn.Module, *inputs: Any, **named: Any) -> int:
+    """Multiply-adds of the matrix products and convolutions in one call of any model.
+
+    Torch counts its own operations, whatever layers they are in. A graph's messages, sums over
+    neighbours and products with a sparse adjacency, are not among them.
+
+    Args:
+        model: any model; called in `eval` mode and left as it was.
+        inputs, named: what it is called with.
+
+    >>> matrix_multiply_adds(nn.Sequential(nn.Linear(4, 3), nn.ReLU()), torch.zeros(2, 4))
+    24
+    """
+    training = [module for module in model.modules() if module.training]
+    try:
+        with FlopCounterMode(display=False) as counter:
+            model.eval()(*inputs, **named)
+    finally:
+        for module in training:
+            module.training = True
+    return int(counter.get_total_flops()) // 2
 
 
 def layer_multiply_adds(model: nn.Module, *inputs: Any) -> dict[str, int]:

@@ -8,7 +8,7 @@ from graphdam.objectives.links import LinkReconstruction
 from graphdam.objectives.node_classification import NodeClassification
 from graphdam.objectives.objective import Evaluation, Objective
 from graphdam.objectives.prefixes import PrefixScore, score_prefixes
-from graphdam.objectives.prepared import Prepared, PreparedGraph, prepare_graph
+from graphdam.objectives.prepared import Prepared, PreparedEdges, PreparedGraph, prepare_graph
 from graphdam.objectives.prepared_images import PreparedImages
 from graphdam.objectives.prepared_nodes import NodeBatch, PreparedLayers, PreparedNodes
 from graphdam.objectives.prepared_ratings import PreparedRatings
@@ -31,6 +31,7 @@ __all__ = [
     "Objective",
     "PrefixScore",
     "Prepared",
+    "PreparedEdges",
     "PreparedGraph",
     "PreparedImages",
     "PreparedLayers",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from torch import Tensor
+from torch import Tensor, nn
 from typing_extensions import Self
 
 from graphdam.data import CSRMatrix, Graph
@@ -49,18 +49,14 @@ class Prepared(ABC):
 
 
 @dataclass(frozen=True)
-class PreparedGraph(Prepared):
-    """A graph with its structure made ready for one kind of encoder.
+class OfGraph(Prepared):
+    """The nodes of a graph, or some of them, that outputs are of.
 
     Attributes:
         graph: labels and splits.
-        x: the features, on the encoder's device.
-        adjacency: what `encoder.prepare` made of the edges.
     """
 
     graph: Graph
-    x: Tensor | CSRMatrix
-    adjacency: Adjacency
 
     @property
     def y(self) -> Tensor:
@@ -82,6 +78,20 @@ class PreparedGraph(Prepared):
     def num_items(self, split: SplitName) -> int:
         return int(self.mask(split).sum())
 
+
+@dataclass(frozen=True)
+class PreparedGraph(OfGraph):
+    """A graph with its structure made ready for one kind of encoder.
+
+    Attributes:
+        graph: labels and splits.
+        x: the features, on the encoder's device.
+        adjacency: what `encoder.prepare` made of the edges.
+    """
+
+    x: Tensor | CSRMatrix
+    adjacency: Adjacency
+
     def outputs(self, encoder: Encoder, *, feature_dropout: float = 0.0) -> Tensor:
         """One forward pass: a row for every node that it is about.
 
@@ -91,6 +101,26 @@ class PreparedGraph(Prepared):
         """
         x = dropped(self.x, feature_dropout, training=encoder.training)
         return encoder(x, self.adjacency)  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True)
+class PreparedEdges(OfGraph):
+    """A graph as PyG's own models read it.
+
+    Attributes:
+        x: the features, dense, on the model's device.
+        edge_index: int64 [2, E].
+        further: what else the model takes, by name.
+    """
+
+    x: Tensor
+    edge_index: Tensor
+    further: Mapping[str, Tensor]
+
+    def outputs(self, model: nn.Module, *, feature_dropout: float = 0.0) -> Tensor:
+        """See `PreparedGraph.outputs`."""
+        x = drop(self.x, feature_dropout, training=model.training)
+        return model(x, self.edge_index, **self.further)  # type: ignore[no-any-return]
 
 
 def dropped(x: Tensor | CSRMatrix, p: float, *, training: bool) -> Tensor | CSRMatrix:

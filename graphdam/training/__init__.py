@@ -1,6 +1,7 @@
 """The loop, its settings, the co-trained teacher, checkpoints."""
 
 from graphdam.training.build import build_encoder, build_gated, build_objective, build_wide
+from graphdam.training.own_model import Narrowed, narrow
 from graphdam.training.recipes import RECIPES, Recipe
 from graphdam.training.settings import Settings
 from graphdam.training.task import Task
@@ -10,6 +11,7 @@ from graphdam.training.trainer import Fit, Trainer, seeded
 __all__ = [
     "RECIPES",
     "Fit",
+    "Narrowed",
     "Recipe",
     "Settings",
     "Task",
@@ -19,6 +21,7 @@ __all__ = [
     "build_objective",
     "build_wide",
     "load_model",
+    "narrow",
     "seeded",
     "task_of",
 ]

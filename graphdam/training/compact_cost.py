@@ -8,10 +8,11 @@ import torch
 
 from graphdam.compaction import ChannelGroup, GatedModel
 from graphdam.evaluation.cost import num_parameters
+from graphdam.evaluation.module_cost import matrix_multiply_adds
 from graphdam.nn import IGMC, Encoder, ImageModel
 from graphdam.nn.image_cost import PlannedCost
 from graphdam.nn.surgery import compact
-from graphdam.objectives import Prepared, PreparedGraph, PreparedRatings
+from graphdam.objectives import Prepared, PreparedEdges, PreparedGraph, PreparedRatings
 from graphdam.training.budget import Cost
 from graphdam.training.model import Model
 
@@ -27,6 +28,9 @@ def cost_of_widths(model: Model, prepared: Prepared) -> Cost:
     if isinstance(model, ImageModel):
         assert isinstance(model.net, GatedModel)
         return PlannedCost(model.net, model.shape)
+    if isinstance(model, GatedModel):
+        assert isinstance(prepared, PreparedEdges)
+        return _OwnCost(model, prepared)
     if isinstance(model, IGMC):
         assert isinstance(prepared, PreparedRatings)
         return _RatingCost(model, prepared)
@@ -48,6 +52,24 @@ class _EncoderCost:
         return {
             "parameters": num_parameters(small),
             "multiply_adds": small.multiply_adds(self.prepared.x, self.prepared.adjacency),
+        }
+
+
+class _OwnCost:
+    """Counted on somebody's own model, compacted; of its operations matrix products alone."""
+
+    def __init__(self, model: GatedModel, prepared: PreparedEdges) -> None:
+        self.model = model
+        self.prepared = prepared
+
+    def __call__(self, *widths: int) -> dict[str, int]:
+        names = (group.name for group in self.model.groups)
+        keep = {name: torch.arange(width) for name, width in zip(names, widths, strict=True)}
+        small, prepared = self.model.compact(keep=keep), self.prepared
+        inputs = (prepared.x, prepared.edge_index)
+        return {
+            "parameters": num_parameters(small),
+            "multiply_adds": matrix_multiply_adds(small, *inputs, **prepared.further),
         }
 
 

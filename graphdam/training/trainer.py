@@ -104,7 +104,7 @@ class Trainer:
         had without the interruption, bit for bit on CPU.
 
         Args:
-            encoder: gated or not.
+            encoder: gated or not; a model of `attach_gates` that classifies a graph's nodes too.
             data: the graph, the images, the points or the ratings, on the encoder's device.
             objective: that of the settings if None.
             teacher: a wide model; if None, the settings decide whether one is made.
@@ -114,7 +114,7 @@ class Trainer:
         Raises:
             TrainingError: a loss that is not finite, or a checkpoint of another run.
         """
-        settings, task = self.settings, task_of(self.settings, data)
+        settings, task = self.settings, task_of(self.settings, data, encoder)
         device = next(encoder.parameters()).device
         with seeded(seed, device), memory_kept():
             if objective is None:

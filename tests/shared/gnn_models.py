@@ -176,6 +176,19 @@ def stock(kind: type[nn.Module], **kwargs: Any) -> Callable[[], nn.Module]:
     return lambda: kind(FEATURES, 8, num_layers=3, out_channels=CLASSES, **kwargs)
 
 
+def listed() -> nn.Module:
+    """PyG's `Sequential`, which takes any arguments."""
+    layers: list[Any] = [
+        (gnn.GATConv(FEATURES, 5, heads=2), "x, edge_index -> x"),
+        nn.ELU(),
+        (gnn.GCNConv(10, 8), "x, edge_index -> y"),
+        (nn.Linear(10, 8), "x -> x"),
+        (lambda x, y: x + y, "x, y -> x"),
+        nn.Linear(8, CLASSES),
+    ]
+    return gnn.Sequential("x, edge_index", layers)  # type: ignore[no-any-return]
+
+
 GNNS: dict[str, tuple[Callable[[], nn.Module], list[int]]] = {
     "gcn": (chain(gnn.GCNConv), [9, 8]),
     "graphsage": (chain(gnn.SAGEConv), [9, 8]),
@@ -201,6 +214,7 @@ GNNS: dict[str, tuple[Callable[[], nn.Module], list[int]]] = {
     "stock-gin": (stock(gnn.GIN), [8, 8, 8, 8, 3]),
     "stock-graphsage": (stock(gnn.GraphSAGE, jk="cat"), [8, 8, 8]),
     "stock-jumps": (stock(gnn.GraphSAGE, jk="max"), [8]),
+    "listed": (listed, [5, 8]),
     "sampled": (lambda: Sampled(gnn.SAGEConv), [9]),
     "sampled-graph": (lambda: Sampled(gnn.GraphConv), [9]),
     "sampled-gatv2": (lambda: Sampled(gnn.GATv2Conv), [9]),

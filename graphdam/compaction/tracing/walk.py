@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
+from torch.fx._symbolic_trace import PH
 
 from graphdam.compaction.tracing.call import (
     Call,
@@ -89,7 +90,9 @@ class _Tracer(fx.Tracer):
         self._innermost = outer  # after an error it stays where that happened
         return result
 
-    def traced(self, model: nn.Module, defaults: dict[str, Any] | None) -> fx.GraphModule:
+    def traced(
+        self, model: nn.Module, defaults: dict[str, Any] | tuple[Any, ...] | None
+    ) -> fx.GraphModule:
         try:
             with _called_as_modules(OPAQUE):
                 return fx.GraphModule(model, self.trace(model, defaults))
@@ -344,9 +347,14 @@ def _flat(value: Any) -> list[Any]:
     return [value]
 
 
-def _unused_arguments(model: nn.Module, given: int) -> dict[str, Any] | None:
-    """Arguments that the example leaves out, at their defaults: tracing must not guess them."""
+def _unused_arguments(model: nn.Module, given: int) -> dict[str, Any] | tuple[Any, ...] | None:
+    """Arguments that the example leaves out, at their defaults: tracing must not guess them.
+
+    Where a model takes any (`*args`, as PyG's `Sequential`), a place for each that is given.
+    """
     parameters = list(inspect.signature(model.forward).parameters.values())
+    if parameters and parameters[0].kind is inspect.Parameter.VAR_POSITIONAL:
+        return (PH,) * given
     named = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     return {p.name: p.default for p in named[given:] if p.default is not p.empty} or None
 

@@ -1,0 +1,197 @@
+"""Somebody's own GNN under the whole recipe: a teacher, a brake, a width that is learnt."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from graphdam.compaction import GatedModel
+from graphdam.data import Graph, load_graph
+from graphdam.errors import SettingsError
+from graphdam.objectives import PreparedEdges
+from graphdam.report import HistoryLine
+from graphdam.training.own_task import OwnTask, prepare_edges
+from graphdam.training.settings import Settings
+from graphdam.training.trainer import Trainer, seeded
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Data
+
+
+@dataclass(frozen=True)
+class Narrowed:
+    """What `narrow` found.
+
+    Attributes:
+        model: a smaller model of the given one's class, in evaluation mode; the teacher where
+            validation puts the gated model clearly below it, and a note says so.
+        widths: channels that stay, by the name of their group.
+        start_widths: how many there were.
+        val, test: scores of `model`, read once; accuracy, or what the graph is scored by.
+        teacher_val, teacher_test: those of the teacher; None without one.
+        deviation: how far the outputs of `model` lie from the gated model's, in units of the
+            largest.
+        notes: what a reader of the result should know.
+        fit: the finished run: the gated model, the teacher, the epochs that were chosen.
+    """
+
+    model: nn.Module
+    widths: dict[str, int]
+    start_widths: dict[str, int]
+    metric: str
+    val: float
+    test: float
+    teacher_val: float | None
+    teacher_test: float | None
+    deviation: float
+    notes: list[str]
+    fit: Any
+
+
+def narrow(
+    net: nn.Module,
+    data: Graph | Data,
+    *,
+    teacher: nn.Module | None = None,
+    settings: Settings | None = None,
+    target_widths: Mapping[str, int] | None = None,
+    seed: int = 0,
+    on_epoch: Callable[[HistoryLine], None] | None = None,
+    checkpoint: Path | None = None,
+    checkpoint_seconds: float = 10.0,
+) -> Narrowed:
+    """Learn how wide somebody's own GNN has to be to classify the nodes of a graph.
+
+    What `graphdam train` does for its own encoders, for a model that was written with PyG: gates
+    are attached to all channels that can be removed exactly, the gated model learns beside a wide
+    teacher whose predictions it imitates on all nodes, λ presses on its widths as long as it stays
+    close to the teacher, and what is left is compacted.
+
+    Args:
+        net: called as `net(x, edge_index)`, and with `edge_weight` by name where it takes one and
+            the graph has weights; writes a row of class scores a node. Not changed.
+        data: a `Graph`, or a PyG `Data` with labels and masks, see `load_graph`.
+        teacher: a wide model, trained in the same run; a copy of `net` if None. Not changed.
+        settings: of any recipe for graphs with gates; the default recipe if None, without its
+            dropout of features: a model brings its own. What they say of an encoder's make
+            (`model`, `num_layers`, `start_width`, …) is not read.
+        target_widths: end at exactly these widths, by the name of the layer that writes the
+            channels (`attach_gates(…).layout` names them); groups without one stay whole.
+            `target_width` in the settings is one width for all groups.
+        seed: of dropout.
+        on_epoch: called with every epoch's line of history.
+        checkpoint: file to keep the state in, and to go on from if it exists.
+        checkpoint_seconds: least time between two checkpoints.
+
+    Raises:
+        InexactError: nothing can be gated, see `attach_gates`; layers that cannot lose channels
+            exactly are left as they are.
+        SettingsError: settings that say nothing of such a model, or one that writes anything but
+            a score for each class of every node.
+        TrainingError: a loss that is not finite, or a checkpoint of another run.
+
+    >>> from torch_geometric.nn import GCNConv, Sequential
+    >>> from graphdam.data import load_graph
+    >>> net = Sequential("x, edge_index", [
+    ...     (GCNConv(34, 16), "x, edge_index -> x"), nn.ELU(),
+    ...     (GCNConv(16, 4), "x, edge_index -> x"),
+    ... ])
+    >>> found = narrow(net, load_graph("karate"), settings=Settings.of(epochs=3))
+    >>> list(found.start_widths.values()), found.deviation < 1e-5
+    ([16], True)
+    """
+    settings = settings or Settings.of(feature_dropout=0.0)
+    _require_classification(settings)
+    device = next(net.parameters()).device
+    graph = (data if isinstance(data, Graph) else load_graph(data)).to(device)
+    settings = _stirred(settings, net, prepare_edges(net, graph))
+    if target_widths is not None:
+        settings = settings.model_copy(update={"target_width": [1]})  # whatever the least width is
+    task = OwnTask(settings, graph, net)
+    with seeded(seed, device):
+        gated = task.build_gated().to(device)
+    if target_widths is not None:
+        settings = _with_targets(settings, gated, target_widths)
+    wide: Any = teacher if teacher is not None else net if settings.teacher else None
+    trainer = Trainer(settings, on_epoch=on_epoch, checkpoint_seconds=checkpoint_seconds)
+    fit = trainer.fit(gated, graph, teacher=copy.deepcopy(wide), seed=seed, checkpoint=checkpoint)
+    objective = task.build_objective(gated, seed=seed)
+    prepared = task.prepare(gated, objective)
+    model: nn.Module = fit.encoder
+    small = model.compact().eval() if isinstance(model, GatedModel) else model
+
+    def scores(of: nn.Module) -> tuple[float, float]:
+        val, test = objective.results(objective.quiet_outputs(of, prepared), prepared)
+        return val[objective.metric], test[objective.metric]
+
+    starts = {group.name: group.num_channels for group in gated.groups}
+    widths = dict(zip(starts, gated.widths, strict=True)) if small is not model else starts
+    val, test = scores(small)
+    of_teacher = (None, None) if fit.teacher is None else scores(fit.teacher)
+    return Narrowed(
+        model=small,
+        widths=widths,
+        start_widths=starts,
+        metric=objective.metric,
+        val=val,
+        test=test,
+        teacher_val=of_teacher[0],
+        teacher_test=of_teacher[1],
+        deviation=task.deviation(model, small, prepared),
+        notes=fit.notes + task.notes(),
+        fit=fit,
+    )
+
+
+def _require_classification(settings: Settings) -> None:
+    if settings.kind != "graphs" or settings.objective != "node-classification":
+        raise SettingsError(
+            f"A model of your own learns to classify nodes; received objective="
+            f"'{settings.objective}' and dataset='{settings.dataset}': take settings of a recipe "
+            f"for graphs, as Settings.of('default')."
+        )
+    if settings.gate is None or settings.nested:
+        raise SettingsError(
+            "A model of your own is narrowed by gates, and these settings know none, or nested "
+            "losses: take recipe 'default', 'paper', 'l1' or 'l0'."
+        )
+    if settings.batch_size is not None or settings.memory_budget is not None:
+        raise SettingsError(
+            "A model of your own reads the whole graph in every step: leave batch_size and "
+            "memory_budget out, or write the loop around graphdam.attach_gates."
+        )
+
+
+def _with_targets(
+    settings: Settings, gated: GatedModel, target_widths: Mapping[str, int]
+) -> Settings:
+    whole = {group.name: group.num_channels for group in gated.groups}
+    for name, width in target_widths.items():
+        if name not in whole or not 1 <= width <= whole[name]:
+            known = ", ".join(f"'{group}' of {count}" for group, count in whole.items())
+            raise SettingsError(
+                f"target_widths asks for {width} channels of '{name}': a width is at least 1 and "
+                f"at most what there is, and the groups of channels are {known}."
+            )
+    return settings.model_copy(update={"target_width": [*(whole | {**target_widths}).values()]})
+
+
+def _stirred(settings: Settings, net: nn.Module, prepared: PreparedEdges) -> Settings:
+    """Settings that say whether training disturbs the model, by its dropout or its norms."""
+    trial = copy.deepcopy(net)
+    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        quiet, noisy = (prepared.outputs(trial.train(mode)) for mode in (False, True))
+    expected = (prepared.graph.num_nodes, prepared.graph.out_channels)
+    if quiet.shape != expected:
+        raise SettingsError(
+            f"The model writes {list(quiet.shape)} numbers for this graph, and {list(expected)} "
+            f"are needed: a row for each node, a column for each class."
+        )
+    dropout = 0.0 if torch.equal(quiet, noisy) else 0.5
+    return settings.model_copy(update={"dropout": dropout})
