@@ -95,7 +95,8 @@ class _Tracer(fx.Tracer):
     ) -> fx.GraphModule:
         try:
             with _called_as_modules(OPAQUE):
-                return fx.GraphModule(model, self.trace(model, defaults))
+                graph = self.trace(model, defaults)  # type: ignore[arg-type]  # a tuple too
+                return fx.GraphModule(model, graph)
         except Exception as error:
             kind = type(model.get_submodule(self._innermost)).__name__
             place = f" '{self._prefix}{self._innermost}'" if self._innermost else ""
