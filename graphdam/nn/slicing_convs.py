@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from torch_geometric.nn import (
     ChebConv,
     ClusterGCNConv,
+    GATConv,
+    GATv2Conv,
     GCNConv,
     GraphConv,
     LEConv,
@@ -39,6 +41,16 @@ LINEAR_CONVOLUTIONS: dict[type[nn.Module], tuple[str, ...]] = {
     ResGatedGraphConv: ("lin_key", "lin_query", "lin_value", "lin_skip"),
 }
 """The linear maps of each type, or lists of them, by the names that they have in it."""
+
+ENDS: dict[type[nn.Module], tuple[tuple[str, ...], tuple[str, ...]]] = {
+    SAGEConv: (("lin_l",), ("lin_r",)),
+    GraphConv: (("lin_rel",), ("lin_root",)),
+    LEConv: (("lin1",), ("lin2", "lin3")),
+    GATConv: (("lin_src",), ("lin_dst", "res")),
+    GATv2Conv: (("lin_l",), ("lin_r", "res")),
+}
+"""Which maps read the nodes that messages come from, and which those that they go to, in layers
+between two kinds of nodes."""
 
 _SQUASHED = {ResGatedGraphConv: ("lin_key", "lin_query")}
 """Maps that a factor on the outputs must not reach: what they write goes through a sigmoid."""
@@ -82,7 +94,7 @@ def _register(kind: type[nn.Module], names: tuple[str, ...]) -> None:
         return new
 
     def without_inputs(layer: Any, keep: Tensor, scale: Tensor) -> Any:
-        _refuse_projected(layer)
+        refuse_inner_maps(layer)
         one_width(layer)
         new = sliced(layer, lambda linear, _: slice_in(linear, keep, scale))
         new.in_channels = keep.numel()
@@ -102,7 +114,12 @@ def _refuse_normalised(layer: nn.Module) -> None:
         )
 
 
-def _refuse_projected(layer: nn.Module) -> None:
+def refuse_inner_maps(layer: nn.Module) -> None:
+    """Refuse what reads its inputs through a map that no gate rules.
+
+    Raises:
+        InexactError: it is projected, or beside edges.
+    """
     if isinstance(layer, SAGEConv) and layer.project:
         raise InexactError(
             "A SAGEConv with project=True maps its inputs to as many channels of its own, which "

@@ -29,7 +29,7 @@ from graphdam.errors import InexactError
 from graphdam.nn import slicing, slicing_relational  # noqa: F401  (register how layers are cut)
 from graphdam.nn.exactness import FOLDABLE_AGGREGATIONS, check_activation
 from graphdam.nn.slicing_attention import ATTENTION
-from graphdam.nn.slicing_convs import LINEAR_CONVOLUTIONS
+from graphdam.nn.slicing_convs import ENDS, LINEAR_CONVOLUTIONS, refuse_inner_maps
 
 
 def convolution(call: Call) -> Any:
@@ -37,18 +37,40 @@ def convolution(call: Call) -> Any:
     features = _features(call)
     if not features or not isinstance(call.value, Tensor):
         return call.fix_all()
-    row = _one_row(call, features)
     for axes in call.given:
         if not any(axes is known for known in features):
             for other in axes.rows:
                 call.fix(other, "reads them beside the features of its nodes")
     layer = _module(call)
+    if type(layer) in ENDS and isinstance(layer.in_channels, tuple):
+        return _between_kinds(call, features)
+    row = _one_row(call, features)
     ones = torch.ones(row.size)
     refusal = _mixing(layer) or _refusal(lambda: slice_in(layer, torch.arange(row.size), ones))
     if refusal is None:
         call.records.read(call.path, -1, row)
     else:
         call.records.ties.fix(row, Reason(refusal))
+    return _written(call)
+
+
+def _between_kinds(call: Call, features: list[Axes]) -> Any:
+    """A layer between two kinds of nodes: each end is read by maps of its own."""
+    layer = _module(call)
+    refusal = _mixing(layer) or _refusal(refuse_inner_maps, layer)
+    seen: dict[int, Row] = {}
+    for names, axes in zip(ENDS[type(layer)], (features[0], features[-1]), strict=True):
+        for row in axes.rows[:-1]:
+            call.fix(row, "runs over all of them")
+        for name in names:
+            inner, row = getattr(layer, name, None), axes.rows[-1]
+            if refusal is not None:
+                call.records.ties.fix(row, Reason(refusal))
+            elif inner is not None and id(inner) in seen:
+                call.records.ties.tie(seen[id(inner)], row)  # one map for both ends
+            elif inner is not None:
+                seen[id(inner)] = row
+                call.records.read(f"{call.path}.{name}", -1, row)
     return _written(call)
 
 

@@ -162,6 +162,57 @@ class Sampled(nn.Module):
         return self.second((x, inner), keep)  # type: ignore[no-any-return]
 
 
+KINDS = ["paper", "author"]
+RELATIONS = [("paper", "cites", "paper"), ("author", "writes", "paper"), ("paper", "by", "author")]
+
+
+class TwoKinds(nn.Module):
+    """Papers and authors by `HeteroConv`, what reaches a paper from both added up."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = gnn.HeteroConv({each: self.layer(each, 9) for each in RELATIONS}, aggr="sum")
+        self.second = gnn.HeteroConv({each: self.layer(each, 8, 9) for each in RELATIONS})
+        self.head = nn.Linear(8, CLASSES)
+
+    @staticmethod
+    def layer(relation: tuple[str, str, str], out: int, size: int = FEATURES) -> nn.Module:
+        kinds = {
+            "cites": lambda: gnn.GCNConv(size, out),
+            "writes": lambda: gnn.GATConv((size, size), out, add_self_loops=False, residual=True),
+            "by": lambda: gnn.GraphConv((size, size), out),
+        }
+        return kinds[relation[1]]()  # type: ignore[no-any-return]
+
+    def forward(self, x_dict: dict[str, Tensor], edge_index_dict: dict[Any, Tensor]) -> Tensor:
+        x_dict = self.first(x_dict, edge_index_dict)
+        x_dict = {kind: F.relu(x) for kind, x in x_dict.items()}
+        return self.head(self.second(x_dict, edge_index_dict)["paper"])  # type: ignore[no-any-return]
+
+
+class Inner(nn.Module):
+    """For one kind of nodes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = gnn.SAGEConv((FEATURES, FEATURES), 9)
+        self.second = gnn.GATv2Conv((9, 9), CLASSES, add_self_loops=False)
+
+    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
+        return self.second(F.relu(self.first(x, edge_index)), edge_index)  # type: ignore[no-any-return]
+
+
+class Converted(nn.Module):
+    """The same for papers and authors, by PyG's `to_hetero`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = gnn.to_hetero(Inner(), (KINDS, RELATIONS), aggr="sum")
+
+    def forward(self, x_dict: dict[str, Tensor], edge_index_dict: dict[Any, Tensor]) -> Tensor:
+        return self.net(x_dict, edge_index_dict)["paper"]  # type: ignore[no-any-return]
+
+
 def chain(kind: type[nn.Module], **kwargs: Any) -> Callable[[], nn.Module]:
     norms: dict[Any, Any] = {gnn.GCNConv: gnn.BatchNorm, gnn.TAGConv: gnn.InstanceNorm}
     return lambda: Stack(
@@ -215,6 +266,8 @@ GNNS: dict[str, tuple[Callable[[], nn.Module], list[int]]] = {
     "stock-graphsage": (stock(gnn.GraphSAGE, jk="cat"), [8, 8, 8]),
     "stock-jumps": (stock(gnn.GraphSAGE, jk="max"), [8]),
     "listed": (listed, [5, 8]),
+    "two-kinds": (TwoKinds, [9, 9, 8]),
+    "converted": (Converted, [9, 9]),
     "sampled": (lambda: Sampled(gnn.SAGEConv), [9]),
     "sampled-graph": (lambda: Sampled(gnn.GraphConv), [9]),
     "sampled-gatv2": (lambda: Sampled(gnn.GATv2Conv), [9]),
@@ -238,6 +291,10 @@ def gnn_example(name: str, dtype: torch.dtype = torch.float64, seed: int = 0) ->
             return x, edge_index, around // 5
         case "relational":
             return x, edge_index, torch.arange(edge_index.size(1)) % 2
+        case "two-kinds" | "converted":
+            authors = torch.randn(NODES, FEATURES, generator=generator, dtype=dtype)
+            x_dict = {"paper": x, "author": authors}
+            return x_dict, {each: edge_index.roll(at, 1) for at, each in enumerate(RELATIONS)}
         case "predicts":
             return (Data(x=x, edge_index=edge_index),)
     return x, edge_index

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 from torch.fx._symbolic_trace import PH
+from torch.utils._pytree import tree_leaves, tree_map
 
 from graphdam.compaction.tracing.call import (
     Call,
@@ -46,14 +47,15 @@ def walk(model: nn.Module, example_inputs: tuple[Any, ...], skip: Collection[str
     Raises:
         InexactError: the model cannot be traced, as where its flow depends on its data.
     """
-    module = _Tracer(skip).traced(model, _unused_arguments(model, len(example_inputs)))
+    module = _Tracer(skip).traced(model, _places(model, example_inputs))
     follower = _Follower(module, model, skip, Records(pinned=_pinned(model)))
     placeholders = module.graph.find_nodes(op="placeholder")
     defaults = [node.args[0] if node.args else None for node in placeholders]
-    arguments = [*example_inputs, *defaults[len(example_inputs) :]]
+    leaves = tree_leaves(example_inputs)
+    arguments = [*leaves, *defaults[len(leaves) :]]
     try:
         with torch.no_grad():
-            follower.run(*arguments)
+            follower.run(*arguments, enable_io_processing=False)
     except InexactError:
         raise
     except Exception as error:
@@ -348,16 +350,24 @@ def _flat(value: Any) -> list[Any]:
     return [value]
 
 
-def _unused_arguments(model: nn.Module, given: int) -> dict[str, Any] | tuple[Any, ...] | None:
-    """Arguments that the example leaves out, at their defaults: tracing must not guess them.
+def _places(
+    model: nn.Module, example_inputs: tuple[Any, ...]
+) -> dict[str, Any] | tuple[Any, ...] | None:
+    """What tracing must not guess: arguments that the example leaves out, at their defaults, and
+    what is in those that hold several tensors.
 
     Where a model takes any (`*args`, as PyG's `Sequential`), a place for each that is given.
     """
     parameters = list(inspect.signature(model.forward).parameters.values())
     if parameters and parameters[0].kind is inspect.Parameter.VAR_POSITIONAL:
-        return (PH,) * given
+        return (PH,) * len(example_inputs)
     named = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    return {p.name: p.default for p in named[given:] if p.default is not p.empty} or None
+    given = len(example_inputs)
+    places = {p.name: p.default for p in named[given:] if p.default is not p.empty}
+    for parameter, value in zip(named, example_inputs, strict=False):
+        if isinstance(value, (dict, list, tuple)):
+            places[parameter.name] = tree_map(lambda leaf: PH, value)
+    return places or None
 
 
 def _sentence(error: Exception) -> str:
