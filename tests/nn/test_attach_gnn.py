@@ -187,7 +187,7 @@ class Sub(gnn.GCNConv):  # type: ignore[misc]
         (lambda: gnn.SAGEConv(8, 8, project=True), "use project=False"),
         (lambda: gnn.SAGEConv(8, 8, aggr="std"), "gathered by 'std': it is exact with mean"),
         (lambda: gnn.SAGEConv(8, 8, aggr=["mean", "max"]), r"gathered by \['mean', 'max'\]"),
-        (lambda: gnn.SAGEConv((8, 8), 8), "use one number"),
+        (lambda: gnn.ResGatedGraphConv((8, 8), 8), "use one number"),
         (lambda: gnn.GINConv(nn.Linear(8, 8), aggr="std"), "messages of a GINConv are gathered"),
         (
             lambda: gnn.ResGatedGraphConv(8, 8, act=nn.Softmax(-1)),
