@@ -27,13 +27,17 @@ from graphdam.training.batching import Batching, choose_batching
 from graphdam.training.build import build_gated, build_objective, build_wide
 from graphdam.training.loaders import in_batches
 from graphdam.training.settings import Settings
-from graphdam.training.task import Task
+from graphdam.training.task import M, P, Task
 from graphdam.training.team import current_team
 
 
 @dataclass(frozen=True)
-class GraphTask(Task[Encoder, PreparedGraph]):
-    """See `Task`."""
+class TaskOnGraph(Task[M, P]):
+    """See `Task`.
+
+    Attributes:
+        graph: the data.
+    """
 
     settings: Settings
     graph: Graph
@@ -49,6 +53,11 @@ class GraphTask(Task[Encoder, PreparedGraph]):
     @property
     def split_name(self) -> str:
         return self.graph.split_name
+
+
+@dataclass(frozen=True)
+class GraphTask(TaskOnGraph[Encoder, PreparedGraph]):
+    """See `Task`."""
 
     def at_split(self, seed: int) -> GraphTask:
         return replace(self, graph=self.graph.at_split(seed))

@@ -15,22 +15,19 @@ from graphdam.data import Graph
 from graphdam.evaluation.module_cost import matrix_multiply_adds
 from graphdam.objectives import NodeClassification, PreparedEdges
 from graphdam.training.build import gate_maker
+from graphdam.training.graph_task import TaskOnGraph
 from graphdam.training.model import AnyObjective
 from graphdam.training.settings import Settings
-from graphdam.training.task import Task
 
 
 @dataclass(frozen=True)
-class OwnTask(Task[nn.Module, PreparedEdges]):
+class OwnTask(TaskOnGraph[nn.Module, PreparedEdges]):
     """See `Task`.
 
     Attributes:
-        graph: the data.
         net: the model as it was given, without gates.
     """
 
-    settings: Settings
-    graph: Graph
     net: nn.Module
 
     @classmethod
@@ -38,18 +35,6 @@ class OwnTask(Task[nn.Module, PreparedEdges]):
         """That of a model which has its gates already."""
         every = {group.name: torch.arange(group.num_channels) for group in gated.groups}
         return cls(settings, graph, gated.compact(keep=every))
-
-    @property
-    def data(self) -> Graph:
-        return self.graph
-
-    @property
-    def name(self) -> str:
-        return self.graph.name
-
-    @property
-    def split_name(self) -> str:
-        return self.graph.split_name
 
     def build_wide(self) -> nn.Module:
         return copy.deepcopy(self.net)
