@@ -10,7 +10,8 @@ from torch import nn
 
 from graphdam.compaction.gated import GatedModel
 from graphdam.compaction.tracing.layout import Layout, TracedGroup, lay_out
-from graphdam.compaction.tracing.walk import BY_HAND, walk
+from graphdam.compaction.tracing.tracer import BY_HAND
+from graphdam.compaction.tracing.walk import walk
 from graphdam.compaction.trial import failing_groups
 from graphdam.errors import InexactError, SettingsError
 from graphdam.gates import Gate, make_gate
