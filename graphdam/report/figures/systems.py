@@ -10,16 +10,14 @@ from typing import TYPE_CHECKING
 
 from graphdam.errors import RunFolderError
 from graphdam.report.figures.canvas import legend_below, legend_columns, log_axis, save_figure
-from graphdam.report.figures.frontier import (
-    Panel,
+from graphdam.report.figures.frontier import limits, multiply_adds_of
+from graphdam.report.figures.panel_drawing import (
     draw_band,
     draw_methods,
     end_below,
-    limits,
-    multiply_adds_of,
-    panels_of,
     span_at_least,
 )
+from graphdam.report.figures.panels import Panel, panels_of
 from graphdam.report.figures.style import styles_of
 from graphdam.report.methods import line_name
 from graphdam.report.numbers import metric_text
