@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from graphdam.compaction import GatedModel
+from graphdam.compaction.tracing.tracer import sentence
 from graphdam.data import Graph, load_graph
 from graphdam.errors import SettingsError
 from graphdam.objectives import PreparedEdges
@@ -110,6 +111,8 @@ def narrow(
     _require_classification(settings)
     device = next(net.parameters()).device
     graph = (data if isinstance(data, Graph) else load_graph(data)).to(device)
+    if graph.links is not None:
+        raise SettingsError(f"{graph.name} has links to predict, and no labels to be learnt.")
     settings = _stirred(settings, net, prepare_edges(net, graph))
     if target_widths is not None:
         settings = settings.model_copy(update={"target_width": [1]})  # whatever the least width is
@@ -131,12 +134,13 @@ def narrow(
         return val[objective.metric], test[objective.metric]
 
     starts = {group.name: group.num_channels for group in gated.groups}
-    widths = dict(zip(starts, gated.widths, strict=True)) if small is not model else starts
+    final = gated if small is not model else OwnTask(settings, graph, small).build_gated()
+    names = (group.name for group in final.groups)
     val, test = scores(small)
     of_teacher = (None, None) if fit.teacher is None else scores(fit.teacher)
     return Narrowed(
         model=small,
-        widths=widths,
+        widths=dict(zip(names, final.widths, strict=True)),
         start_widths=starts,
         metric=objective.metric,
         val=val,
@@ -185,8 +189,14 @@ def _with_targets(
 def _stirred(settings: Settings, net: nn.Module, prepared: PreparedEdges) -> Settings:
     """Settings that say whether training disturbs the model, by its dropout or its norms."""
     trial = copy.deepcopy(net)
-    with torch.no_grad(), torch.random.fork_rng(devices=[]):
-        quiet, noisy = (prepared.outputs(trial.train(mode)) for mode in (False, True))
+    try:
+        with torch.no_grad(), seeded(0, prepared.x.device):
+            quiet, noisy = (prepared.outputs(trial.train(mode)) for mode in (False, True))
+    except Exception as error:
+        raise SettingsError(
+            f"{type(net).__name__} could not be called as net(x, edge_index) on "
+            f"{prepared.graph.name}: {sentence(error)} Give its forward these two arguments first."
+        ) from error
     expected = (prepared.graph.num_nodes, prepared.graph.out_channels)
     if quiet.shape != expected:
         raise SettingsError(

@@ -218,6 +218,19 @@ def test_settings_that_say_nothing_of_such_a_model_are_refused(
         narrow(of_graph(Net, sbm), sbm, settings=settings)
 
 
+def test_a_model_that_is_called_otherwise_is_refused(sbm: Graph, settings: Settings) -> None:
+    class OfData(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first = GCNConv(sbm.num_features, 4)
+
+        def forward(self, data: Data) -> Tensor:
+            return self.first(data.x, data.edge_index)  # type: ignore[no-any-return]
+
+    with pytest.raises(SettingsError, match=r"OfData could not be called as net\(x, edge_index\)"):
+        narrow(OfData(), sbm, settings=settings)
+
+
 def test_a_model_whose_outputs_do_not_fit_is_refused(sbm: Graph, settings: Settings) -> None:
     with pytest.raises(
         SettingsError, match=r"writes \[\d+, 1\] numbers for this graph, and \[\d+, \d\] are needed"
