@@ -126,6 +126,7 @@ class Predicts(nn.Module):
         self.first, self.second = gnn.Linear(FEATURES, 9), nn.Linear(18, 8)
         self.propagate = gnn.APPNP(K=3, alpha=0.1)
         self.simple = gnn.SimpleConv(aggr="mean", combine_root="sum")
+        self.light = gnn.LGConv()
         self.last = nn.Linear(8, CLASSES)
 
     def forward(self, data: Data) -> Tensor:
@@ -135,7 +136,7 @@ class Predicts(nn.Module):
         mean = scatter(x[row], col, dim=0, dim_size=x.size(0), reduce="mean")
         x = torch.cat([x / (1 + degree(col, x.size(0))).unsqueeze(-1), mean], dim=-1)
         x = self.simple(F.relu(self.second(x)), edge_index)
-        return self.last(self.propagate(x, edge_index))  # type: ignore[no-any-return]
+        return self.last(self.propagate(self.light(x, edge_index), edge_index))  # type: ignore[no-any-return]
 
 
 class Relational(nn.Module):
