@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
-from torch_geometric.nn import GATConv, GATv2Conv
+from torch_geometric.nn import GATConv, GATv2Conv, TransformerConv
 
 from graphdam.compaction import (
     even_blocks,
@@ -22,25 +24,29 @@ from graphdam.nn.slicing_convs import one_width
 ATTENTION: dict[type[nn.Module], tuple[str, ...]] = {
     GATConv: ("lin", "lin_src", "lin_dst", "lin_edge"),
     GATv2Conv: ("lin_l", "lin_r", "lin_edge"),
+    TransformerConv: ("lin_query", "lin_key", "lin_value", "lin_edge"),
 }
 """The maps of each type whose outputs its attention reads."""
 
 
 @num_inputs.register(GATConv)
 @num_inputs.register(GATv2Conv)
-def _(layer: GATConv | GATv2Conv) -> int:
+@num_inputs.register(TransformerConv)
+def _(layer: GATConv | GATv2Conv | TransformerConv) -> int:
     return one_width(layer)
 
 
 @num_outputs.register(GATConv)
 @num_outputs.register(GATv2Conv)
-def _(layer: GATConv | GATv2Conv) -> int:
+@num_outputs.register(TransformerConv)
+def _(layer: GATConv | GATv2Conv | TransformerConv) -> int:
     return int(layer.out_channels) * (layer.heads if layer.concat else 1)
 
 
 @even_blocks.register(GATConv)
 @even_blocks.register(GATv2Conv)
-def _(layer: GATConv | GATv2Conv) -> tuple[int, int]:
+@even_blocks.register(TransformerConv)
+def _(layer: GATConv | GATv2Conv | TransformerConv) -> tuple[int, int]:
     return 1, layer.heads if layer.concat else 1
 
 
@@ -98,6 +104,45 @@ def _(layer: GATConv | GATv2Conv, keep: Tensor, scale: Tensor | None = None) -> 
     if layer.res is not None:
         new.res = slice_out(layer.res, keep, scale)
     new.bias = select(layer.bias, 0, keep, scale)
+    new.out_channels = per_head.numel()
+    return new
+
+
+@slice_in.register(TransformerConv)
+def _(layer: TransformerConv, keep: Tensor, scale: Tensor) -> TransformerConv:
+    one_width(layer)
+    new = shallow(layer)
+    for name in ("lin_query", "lin_key", "lin_value", "lin_skip"):
+        setattr(new, name, slice_in(getattr(layer, name), keep, scale))
+    new.in_channels = keep.numel()
+    return new
+
+
+@slice_out.register(TransformerConv)
+def _(layer: TransformerConv, keep: Tensor, scale: Tensor | None = None) -> TransformerConv:
+    r"""Rows of all heads; the scores' divisor :math:`\sqrt{C}` stays what it was.
+
+    It would follow the number of channels, so the queries take
+    :math:`\sqrt{C_\mathrm{kept} / C}`. A factor s on the outputs goes into values, keys and edges,
+    and 1/s into the queries.
+    """
+    if layer.beta:
+        raise InexactError(
+            "A TransformerConv with beta=True weighs its skip by all channels: use beta=False."
+        )
+    heads, channels = layer.heads, layer.out_channels
+    per_head = _channels_per_head(keep, heads, channels) if layer.concat else keep
+    rows = (torch.arange(heads).unsqueeze(1) * channels + per_head).flatten()
+    factor = torch.ones(per_head.numel(), dtype=torch.float64)
+    if scale is not None:
+        factor = scale[: per_head.numel()].double()
+    queries = math.sqrt(per_head.numel() / channels) / factor
+    new = shallow(layer)
+    new.lin_query = slice_out(layer.lin_query, rows, queries.repeat(heads))
+    for name in ("lin_key", "lin_value", "lin_edge"):
+        if getattr(layer, name) is not None:
+            setattr(new, name, slice_out(getattr(layer, name), rows, factor.repeat(heads)))
+    new.lin_skip = slice_out(layer.lin_skip, keep, scale)
     new.out_channels = per_head.numel()
     return new
 

@@ -23,6 +23,7 @@ from torch_geometric.nn import (
     SGConv,
     SSGConv,
     TAGConv,
+    TransformerConv,
 )
 
 from graphdam.compaction import num_inputs, num_outputs, select, shallow, slice_in, slice_out
@@ -48,6 +49,7 @@ ENDS: dict[type[nn.Module], tuple[tuple[str, ...], tuple[str, ...]]] = {
     LEConv: (("lin1",), ("lin2", "lin3")),
     GATConv: (("lin_src",), ("lin_dst", "res")),
     GATv2Conv: (("lin_l",), ("lin_r", "res")),
+    TransformerConv: (("lin_key", "lin_value"), ("lin_query", "lin_skip")),
 }
 """Which maps read the nodes that messages come from, and which those that they go to, in layers
 between two kinds of nodes."""

@@ -77,7 +77,7 @@ def test_saved_and_loaded_it_is_the_same(name: str, tmp_path: Any) -> None:
     assert apart(small, loaded, gnn_example(name)) == 0
 
 
-@pytest.mark.parametrize("name", ["gat", "gatv2", "gatv2-shared", "stock-gat"])
+@pytest.mark.parametrize("name", ["gat", "gatv2", "gatv2-shared", "transformer", "stock-gat"])
 def test_closed_channels_have_no_vote(name: str) -> None:
     """Gated at their readers alone, as other layers are, no attention layer could be cut."""
     gated = build(name)
@@ -182,7 +182,8 @@ class Sub(gnn.GCNConv):  # type: ignore[misc]
     [
         (lambda: Own(8, 8), "no rule says how a Own loses channels"),
         (lambda: Sub(8, 8), "no rule says how a Sub loses channels"),
-        (lambda: gnn.TransformerConv(8, 8), "no rule says how a TransformerConv loses channels"),
+        (lambda: gnn.GatedGraphConv(8, 2), "no rule says how a GatedGraphConv loses channels"),
+        (lambda: gnn.TransformerConv(8, 8, beta=True), "use beta=False"),
         (lambda: gnn.SAGEConv(8, 8, normalize=True), "use normalize=False"),
         (lambda: gnn.SAGEConv(8, 8, project=True), "use project=False"),
         (lambda: gnn.SAGEConv(8, 8, aggr="std"), "gathered by 'std': it is exact with mean"),

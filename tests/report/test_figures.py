@@ -27,8 +27,9 @@ from graphdam.report import (
     draw_run,
     read_record,
 )
-from graphdam.report.figures import frontier
 from graphdam.report.figures import style as style_module
+from graphdam.report.figures.panel_drawing import end_below
+from graphdam.report.figures.panels import Panel, panels_of
 from graphdam.report.figures.style import styles_of
 from graphdam.report.methods import line_name
 from graphdam.report.scores import Scores
@@ -146,9 +147,9 @@ def test_pictures_show_something_and_are_stable(name: str, tmp_path: Path) -> No
 
 def test_a_panel_ends_above_failures_and_names_them() -> None:
     def end(members: list[RunRecord]) -> None:
-        panel = frontier.Panel("Cora", tuple(members), "accuracy")
+        panel = Panel("Cora", tuple(members), "accuracy")
         styles = styles_of([line_name(record) for record in members])
-        frontier.end_below(axes, panel, styles, lambda record: 8.0)
+        end_below(axes, panel, styles, lambda record: 8.0)
 
     axes = Figure().subplots()
     axes.set(xlim=(4, 16), ylim=(30, 90))
@@ -174,17 +175,17 @@ def test_a_panel_ends_above_failures_and_names_them() -> None:
 def test_panels_of_one_data_set_are_told_apart() -> None:
     changes: list[dict[str, Any]] = [{}, {"split": "random"}, {"graphdam_version": "0.2.0"}]
     members = [RunRecord.model_validate({**EXAMPLE.model_dump(), **one}) for one in changes]
-    titles = [panel.title for panel in frontier.panels_of(members, ())]
+    titles = [panel.title for panel in panels_of(members, ())]
     assert titles == [
         "Cora, GCN, public, graphdam 0.1.0",
         "Cora, GCN, random, graphdam 0.1.0",
         "Cora, GCN, public, graphdam 0.2.0",
     ]
-    assert [panel.title for panel in frontier.panels_of(members[:1], ())] == ["Cora, GCN"]
+    assert [panel.title for panel in panels_of(members[:1], ())] == ["Cora, GCN"]
 
 
 def test_every_score_has_a_panel_of_its_own() -> None:
-    panels = frontier.panels_of(embeddings(), ("macro_f1", "nmi"))
+    panels = panels_of(embeddings(), ("macro_f1", "nmi"))
     assert [panel.score for panel in panels] == ["accuracy", "nmi"]  # nobody holds macro-F1
     assert [panel.mean(panel.records[0]) for panel in panels] == pytest.approx([83.0, 50.0])
 
@@ -192,7 +193,7 @@ def test_every_score_has_a_panel_of_its_own() -> None:
 def test_an_error_is_drawn_as_it_is() -> None:
     further = {"mse": Scores.of("mse", [0.07, 0.08, 0.09]).model_dump()}
     record = RunRecord.model_validate({**EXAMPLE.model_dump(), "further": further})
-    _, panel = frontier.panels_of([record], ("mse",))
+    _, panel = panels_of([record], ("mse",))
     assert (panel.mean(record), panel.std(record)) == pytest.approx((0.08, 0.01))
 
 

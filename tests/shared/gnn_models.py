@@ -55,8 +55,9 @@ class Attention(nn.Module):
 
     def __init__(self, kind: type[nn.Module], **kwargs: Any) -> None:
         super().__init__()
+        residual = {} if kind is gnn.TransformerConv else {"residual": True}
         self.first = kind(FEATURES, 5, heads=3, edge_dim=EDGE_FEATURES, **kwargs)
-        self.second = kind(15, 7, heads=2, concat=False, residual=True, **kwargs)
+        self.second = kind(15, 7, heads=2, concat=False, **residual, **kwargs)
         self.third = kind(7, CLASSES, heads=2, concat=False)
 
     def forward(self, x: Tensor, edge_index: Tensor, edge_attr: Tensor) -> Tensor:
@@ -256,6 +257,7 @@ GNNS: dict[str, tuple[Callable[[], nn.Module], list[int]]] = {
     "gat": (lambda: Attention(gnn.GATConv), [5, 7]),
     "gatv2": (lambda: Attention(gnn.GATv2Conv), [5, 7]),
     "gatv2-shared": (lambda: Attention(gnn.GATv2Conv, share_weights=True), [5, 7]),
+    "transformer": (lambda: Attention(gnn.TransformerConv), [5, 7]),
     "of-graphs": (OfGraphs, [9, 8, 7, 6]),
     "molecules": (Molecules, [8, 10, 9]),
     "points": (Points, [9, 7, 8, 6]),
@@ -286,7 +288,7 @@ def gnn_example(name: str, dtype: torch.dtype = torch.float64, seed: int = 0) ->
     x = torch.randn(NODES, FEATURES, generator=generator, dtype=dtype)
     attributes = torch.randn(edge_index.size(1), EDGE_FEATURES, generator=generator, dtype=dtype)
     match name:
-        case "gat" | "gatv2" | "gatv2-shared" | "molecules":
+        case "gat" | "gatv2" | "gatv2-shared" | "transformer" | "molecules":
             return x, edge_index, attributes
         case "of-graphs":
             return x, edge_index, around // 5

@@ -25,6 +25,7 @@ CONVOLUTIONS: tuple[Callable[[int, int], nn.Module], ...] = (
     lambda width, out: gnn.SGConv(width, out, K=2),
     lambda width, out: gnn.GATConv(width, out // 2, heads=2),
     lambda width, out: gnn.GATConv(width, out, heads=3, concat=False, residual=True),
+    lambda width, out: gnn.TransformerConv(width, out // 2, heads=2),
     lambda width, out: gnn.GATv2Conv(width, out // 2, heads=2, share_weights=True),
     lambda width, out: gnn.GINConv(
         nn.Sequential(nn.Linear(width, 5), nn.BatchNorm1d(5), nn.ReLU(), gnn.Linear(5, out))
