@@ -5,19 +5,24 @@ from __future__ import annotations
 import copy
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
 from graphdam.compaction import GatedModel, attach_gates, difference
 from graphdam.data import Graph
+from graphdam.errors import InexactError
 from graphdam.evaluation.module_cost import matrix_multiply_adds
 from graphdam.objectives import NodeClassification, PreparedEdges
 from graphdam.training.build import gate_maker
 from graphdam.training.graph_task import TaskOnGraph
 from graphdam.training.model import AnyObjective
 from graphdam.training.settings import Settings
+
+LARGE, CORNER = 20_000, 2_000
+"""Nodes above which a model is traced and tried on so many of them: a trial runs in doubles."""
 
 
 @dataclass(frozen=True)
@@ -40,16 +45,22 @@ class OwnTask(TaskOnGraph[nn.Module, PreparedEdges]):
         return copy.deepcopy(self.net)
 
     def build_gated(self) -> GatedModel:
-        settings, prepared = self.settings, prepare_edges(self.net, self.graph)
+        prepared = prepare_edges(self.net, self.graph)
+        if self.graph.num_nodes > LARGE:
+            with suppress(InexactError):  # a model may know how many nodes there are
+                return self._attached(_corner(prepared))
+        return self._attached(prepared)
+
+    def _attached(self, example: PreparedEdges) -> GatedModel:
         given = inspect.signature(self.net.forward).bind_partial(
-            prepared.x, prepared.edge_index, **prepared.further
+            example.x, example.edge_index, **example.further
         )
-        min_width = 1 if settings.target_width is not None else settings.min_width
+        settings = self.settings
         return attach_gates(
             self.net,
             given.args,
             gate=gate_maker(settings),
-            min_width=min_width,
+            min_width=1 if settings.target_width is not None else settings.min_width,
             inexact="leave",
         )
 
@@ -86,6 +97,18 @@ def prepare_edges(net: nn.Module, graph: Graph) -> PreparedEdges:
     if graph.edge_weight is not None and _takes_weights(net):
         further["edge_weight"] = graph.edge_weight
     return PreparedEdges(graph, graph.dense_x(), graph.edge_index, further)
+
+
+def _corner(prepared: PreparedEdges) -> PreparedEdges:
+    """The first nodes and the edges among them: enough to trace and try a model on."""
+    inside = (prepared.edge_index < CORNER).all(0)
+    further = {name: value[inside] for name, value in prepared.further.items()}
+    return replace(
+        prepared,
+        x=prepared.x[:CORNER],
+        edge_index=prepared.edge_index[:, inside],
+        further=further,
+    )
 
 
 def _takes_weights(net: nn.Module) -> bool:

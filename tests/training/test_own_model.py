@@ -21,9 +21,9 @@ from graphdam.data import Graph
 from graphdam.errors import SettingsError
 from graphdam.evaluation.module_cost import matrix_multiply_adds, module_multiply_adds
 from graphdam.gates import gates_of
-from graphdam.training import Settings, Trainer, narrow
+from graphdam.training import Settings, Trainer, narrow, own_task
 from graphdam.training.own_model import _stirred
-from graphdam.training.own_task import prepare_edges
+from graphdam.training.own_task import OwnTask, prepare_edges
 
 MakeSettings = Callable[..., Settings]
 
@@ -170,6 +170,42 @@ def test_a_gated_model_can_be_trained_directly(sbm: Graph, settings: Settings) -
     assert sum(gated.widths) < 24
     small = gated.compact()
     assert graphdam.deviation(gated, small, *inputs, relative=True) < 1e-5
+
+
+class OfEveryNode(nn.Module):
+    """A weight for each node: it cannot be tried on a part of the graph."""
+
+    def __init__(self, num_nodes: int, features: int, classes: int) -> None:
+        super().__init__()
+        self.shift = nn.Parameter(torch.zeros(num_nodes, 1))
+        self.inner = Weighted(features, classes)
+
+    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
+        return self.inner(x + self.shift, edge_index)  # type: ignore[no-any-return]
+
+
+def test_a_large_graph_is_tried_in_a_corner_if_the_model_lets_it(
+    sbm: Graph, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weighted = replace(sbm, edge_weight=torch.ones(sbm.num_edges))
+    nets = of_graph(Net, sbm), of_graph(Weighted, sbm)
+    whole = [OwnTask(settings, weighted, net).build_gated() for net in nets]
+    monkeypatch.setattr(own_task, "LARGE", 50)
+    monkeypatch.setattr(own_task, "CORNER", 40)
+    seen: list[int] = []
+    attach = graphdam.attach_gates
+
+    def noted(net: nn.Module, inputs: tuple[Tensor, ...], **kwargs: Any) -> Any:
+        seen.append(len(inputs[0]))
+        return attach(net, inputs, **kwargs)
+
+    monkeypatch.setattr(own_task, "attach_gates", noted)
+    corner = [OwnTask(settings, weighted, net).build_gated() for net in nets]
+    assert [str(a.layout) for a in whole] == [str(b.layout) for b in corner]
+    assert seen == [40, 40]
+    net = OfEveryNode(sbm.num_nodes, sbm.num_features, sbm.out_channels)
+    assert OwnTask(settings, sbm, net).build_gated().widths == [16]
+    assert seen == [40, 40, 40, sbm.num_nodes]
 
 
 def test_edge_weights_reach_a_model_that_takes_them(sbm: Graph, settings: Settings) -> None:
