@@ -30,6 +30,7 @@ from graphdam.data import Graph
 from graphdam.evaluation.cost import num_parameters
 from graphdam.evaluation.module_cost import matrix_multiply_adds
 from graphdam.files import write_atomically
+from graphdam.report.methods import display_name
 
 RESULT = Path(__file__).parent / "results" / "own-models.json"
 START, WIDE = 64, 256
@@ -133,7 +134,7 @@ def table(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
         widths = zip(*(each["widths"] for each in mine), strict=True)
         rows.append(
             [
-                dataset,
+                display_name(dataset),
                 net,
                 ", ".join(_span(list(of_group)) for of_group in widths),
                 *(_fewer(mine, what) for what in ("parameters", "multiply_adds")),
