@@ -97,12 +97,9 @@ def narrow(
             a score for each class of every node.
         TrainingError: a loss that is not finite, or a checkpoint of another run.
 
-    >>> from torch_geometric.nn import GCNConv, Sequential
+    >>> from torch_geometric.nn import GCN
     >>> from graphdam.data import load_graph
-    >>> net = Sequential("x, edge_index", [
-    ...     (GCNConv(34, 16), "x, edge_index -> x"), nn.ELU(),
-    ...     (GCNConv(16, 4), "x, edge_index -> x"),
-    ... ])
+    >>> net = GCN(34, 16, num_layers=2, out_channels=4)
     >>> found = narrow(net, load_graph("karate"), settings=Settings.of(epochs=3))
     >>> list(found.start_widths.values()), found.deviation < 1e-5
     ([16], True)
