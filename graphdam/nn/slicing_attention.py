@@ -79,12 +79,7 @@ def _(layer: GATConv | GATv2Conv, keep: Tensor, scale: Tensor | None = None) -> 
     take s too and the attention vectors 1/s, which cancels in GATConv because its scores are
     linear in the features and in GATv2Conv because LeakyReLU is positively homogeneous.
     """
-    heads, channels = layer.heads, layer.out_channels
-    per_head = _channels_per_head(keep, heads, channels) if layer.concat else keep
-    rows = (torch.arange(heads).unsqueeze(1) * channels + per_head).flatten()
-    factor = torch.ones(per_head.numel(), dtype=torch.float64)
-    if scale is not None:
-        factor = scale[: per_head.numel()].double()
+    per_head, rows, factor = _of_heads(layer, keep, scale)
     new = shallow(layer)
     for name in ("lin", "lin_src", "lin_dst", "lin_edge", "lin_l", "lin_r"):
         linear = getattr(layer, name, None)
@@ -95,7 +90,7 @@ def _(layer: GATConv | GATv2Conv, keep: Tensor, scale: Tensor | None = None) -> 
             with torch.no_grad():
                 of_rows = factor * linear.gate.final_values().double().cpu()[per_head]
             linear = linear.linear
-        setattr(new, name, slice_out(linear, rows, of_rows.repeat(heads)))
+        setattr(new, name, slice_out(linear, rows, of_rows.repeat(layer.heads)))
     if getattr(layer, "share_weights", False):
         new.lin_r = new.lin_l
     for name in ("att", "att_src", "att_dst", "att_edge"):
@@ -130,21 +125,29 @@ def _(layer: TransformerConv, keep: Tensor, scale: Tensor | None = None) -> Tran
         raise InexactError(
             "A TransformerConv with beta=True weighs its skip by all channels: use beta=False."
         )
+    per_head, rows, factor = _of_heads(layer, keep, scale)
+    queries = math.sqrt(per_head.numel() / layer.out_channels) / factor
+    new = shallow(layer)
+    new.lin_query = slice_out(layer.lin_query, rows, queries.repeat(layer.heads))
+    for name in ("lin_key", "lin_value", "lin_edge"):
+        if getattr(layer, name) is not None:
+            setattr(new, name, slice_out(getattr(layer, name), rows, factor.repeat(layer.heads)))
+    new.lin_skip = slice_out(layer.lin_skip, keep, scale)
+    new.out_channels = per_head.numel()
+    return new
+
+
+def _of_heads(
+    layer: GATConv | GATv2Conv | TransformerConv, keep: Tensor, scale: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The kept channels of a head, the rows that write them in all heads, a head's factors."""
     heads, channels = layer.heads, layer.out_channels
     per_head = _channels_per_head(keep, heads, channels) if layer.concat else keep
     rows = (torch.arange(heads).unsqueeze(1) * channels + per_head).flatten()
     factor = torch.ones(per_head.numel(), dtype=torch.float64)
     if scale is not None:
         factor = scale[: per_head.numel()].double()
-    queries = math.sqrt(per_head.numel() / channels) / factor
-    new = shallow(layer)
-    new.lin_query = slice_out(layer.lin_query, rows, queries.repeat(heads))
-    for name in ("lin_key", "lin_value", "lin_edge"):
-        if getattr(layer, name) is not None:
-            setattr(new, name, slice_out(getattr(layer, name), rows, factor.repeat(heads)))
-    new.lin_skip = slice_out(layer.lin_skip, keep, scale)
-    new.out_channels = per_head.numel()
-    return new
+    return per_head, rows, factor
 
 
 def _channels_per_head(keep: Tensor, heads: int, channels: int) -> Tensor:

@@ -271,6 +271,12 @@ def test_a_module_within_a_layer_that_cannot_be_traced_is_named() -> None:
     assert [group.num_channels for group in gated.groups] == [8]
 
 
+def test_an_error_without_words_is_named_by_its_kind() -> None:
+    layers = (gnn.ResGatedGraphConv(FEATURES, 8, edge_dim=2), gnn.GCNConv(8, CLASSES))
+    with pytest.raises(InexactError, match=r"in 'convs\.0': AssertionError\. Give what"):
+        attach_gates(Stack(*layers).double(), gnn_example("gcn"))
+
+
 def test_where_every_way_leads_through_a_module_within_a_layer_one_channel_stays() -> None:
     gated = attach_gates(GNNS["of-graphs"][0]().double(), gnn_example("of-graphs"), min_width=0)
     assert not any(group.can_vanish for group in gated.groups)

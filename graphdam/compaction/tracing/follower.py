@@ -51,6 +51,7 @@ class Follower(fx.Interpreter):
         given: tuple[Axes, tuple[str, ...]] | None = None,
     ) -> None:
         super().__init__(module)
+        self.extra_traceback = False  # which stands before an error that says nothing itself
         self.records = records
         self.where = "the model"
         self.found: Any = None
