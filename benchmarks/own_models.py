@@ -158,7 +158,8 @@ def table(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
             f"less there is of the rest than in the teacher; multiply-adds of matrix products, "
             f"without messages. The networks' outputs differ from those with gates by at most "
             f"{max(each['deviation'] for each in runs):.1e} of their scale. "
-            f"{'Notes: ' + '; '.join(notes) + '. ' if notes else ''}Default recipe, 1 thread; "
+            f"{'Notes: ' + '; '.join(notes) + '. ' if notes else ''}Default recipe, without its "
+            f"dropout of features; 1 thread; "
             f"graphdam {__version__}, torch {torch.__version__}, torch-geometric "
             f"{torch_geometric.__version__}. Recorded {' to '.join(dict.fromkeys(days))}."
         ),
