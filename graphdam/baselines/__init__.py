@@ -7,7 +7,7 @@ from graphdam.baselines.compression import (
     largest_gated_filters,
     without_filters,
 )
-from graphdam.baselines.frank_wolfe import FrankWolfe, balls_of
+from graphdam.baselines.frank_wolfe import FrankWolfe, balls_of, make_ball
 from graphdam.baselines.irrelevance import (
     PruningLoop,
     add_irrelevance_gradient,
@@ -22,13 +22,11 @@ from graphdam.baselines.norm_balls import (
     KSupportBall,
     L2Ball,
     NormBall,
-    SpectralKSupportBall,
     k_support_norm,
-    make_ball,
-    nuclear_ball,
 )
 from graphdam.baselines.projection import pca, top_variance, truncate_columns
 from graphdam.baselines.ratings import RATING_RIVALS, Guess
+from graphdam.baselines.spectral_ball import SpectralKSupportBall, nuclear_ball
 
 __all__ = [
     "RATING_RIVALS",

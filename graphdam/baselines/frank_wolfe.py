@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, get_args
 
@@ -9,7 +10,15 @@ import torch
 from torch import Tensor, nn
 
 from graphdam.baselines.masks import weights_of
-from graphdam.baselines.norm_balls import BallKind, NormBall, make_ball
+from graphdam.baselines.norm_balls import (
+    BallKind,
+    GroupKSupportBall,
+    KSparsePolytope,
+    KSupportBall,
+    L2Ball,
+    NormBall,
+)
+from graphdam.baselines.spectral_ball import SpectralKSupportBall
 from graphdam.errors import SettingsError, unknown_choice
 
 Rescaling = Literal["gradient", "fast-gradient", "none"]
@@ -120,7 +129,11 @@ class FrankWolfe(torch.optim.Optimizer):
         if ball is None:
             weight.sub_(average, alpha=group["lr"])
             return
-        way = ball.minimise(average).sub_(weight)
+        state = self.state[weight]
+        corner, start = ball.minimise_from(average, state.get("start"))
+        if start is not None:
+            state["start"] = start
+        way = corner.sub_(weight)
         step = torch.as_tensor(group["lr"], dtype=weight.dtype, device=weight.device)
         if group["rescaling"] != "none":
             length = ball.diameter / 2
@@ -128,6 +141,56 @@ class FrankWolfe(torch.optim.Optimizer):
                 length = torch.linalg.vector_norm(way).clamp(min=torch.finfo(way.dtype).tiny)
             step = step * torch.linalg.vector_norm(average) / length
         weight.addcmul_(way, step.clamp(max=1))
+
+
+def make_ball(
+    kind: BallKind, weight: Tensor, *, share: float = 0.3, multiple: float = 10.0
+) -> NormBall:
+    r"""A ball for a layer's weights, as large as their initial norm says.
+
+    The radius makes the corners' Euclidean norm :math:`c \|w_0\|_2`, with the multiple c and the
+    initial weights :math:`w_0`: all kinds of balls are equally large for a layer.
+
+    Args:
+        kind: one of `BallKind`.
+        weight: w₀.
+        share: k, as a share of the entries, groups or singular values that there are; at least 1.
+        multiple: c.
+
+    Raises:
+        SettingsError: an unknown kind, a share or a multiple out of range, weights that are zero.
+    """
+    if kind not in get_args(BallKind):
+        raise SettingsError(unknown_choice("norm ball", kind, get_args(BallKind)))
+    if not 0 < share <= 1:
+        raise SettingsError(
+            f"k is a share of a layer's entries, groups or singular values, above 0 and at most "
+            f"1; received {share:g}."
+        )
+    size = float(torch.linalg.vector_norm(weight.detach()))
+    if not (math.isfinite(multiple) and multiple > 0 and size > 0):
+        raise SettingsError(
+            f"The radius of a ball is a multiple of the weights' initial norm, and both are above "
+            f"0; received the multiple {multiple:g} and a norm of {size:g}."
+        )
+    shape, radius = weight.shape, multiple * size
+
+    def k_of(total: int) -> int:
+        return max(1, round(share * total))
+
+    match kind:
+        case "l2":
+            return L2Ball(shape, radius)
+        case "k-sparse":
+            k = k_of(shape.numel())
+            return KSparsePolytope(shape, radius / math.sqrt(k), k=k)
+        case "k-support":
+            return KSupportBall(shape, radius, k=k_of(shape.numel()))
+        case "group-k-support":
+            return GroupKSupportBall(shape, radius, k=k_of(shape[0]))
+        case "spectral-k-support":
+            rank = min(shape[0], shape[1:].numel())
+            return SpectralKSupportBall(shape, radius, k=k_of(rank))
 
 
 def balls_of(

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Literal, get_args
+from typing import Literal
 
 import torch
 from torch import Tensor
 
-from graphdam.errors import SettingsError, unknown_choice
+from graphdam.errors import SettingsError
 
 BallKind = Literal["l2", "k-sparse", "k-support", "group-k-support", "spectral-k-support"]
 
@@ -50,6 +50,21 @@ class NormBall(ABC):
     def diameter(self) -> float:
         """The largest Euclidean distance of two points in the ball."""
         return 2 * self.radius
+
+    def minimise_from(
+        self, direction: Tensor, start: Tensor | None
+    ) -> tuple[Tensor, Tensor | None]:
+        """What `minimise` finds, or nearly so, for a direction that changes little by little.
+
+        Args:
+            direction: m.
+            start: what the call before this one returned beside its point; None at first.
+
+        Returns:
+            The point, and where the next call may start; None for balls that need no start.
+        """
+        del start
+        return self.minimise(direction), None
 
     def pull_inside(self, weight: Tensor) -> Tensor:
         r"""The feasible point on the way to the centre: :math:`w \cdot \min(1, \tau / \|w\|)`.
@@ -99,7 +114,7 @@ class KSparsePolytope(NormBall):
 
     def __init__(self, shape: Sequence[int], radius: float, *, k: int) -> None:
         super().__init__(shape, radius)
-        self.k = _checked(k, self.shape.numel(), f"weights of shape {tuple(shape)}", "entries")
+        self.k = checked_k(k, self.shape.numel(), f"weights of shape {tuple(shape)}", "entries")
 
     def minimise(self, direction: Tensor) -> Tensor:
         corner = torch.zeros_like(direction).flatten()
@@ -129,7 +144,7 @@ class KSupportBall(NormBall):
 
     def __init__(self, shape: Sequence[int], radius: float, *, k: int) -> None:
         super().__init__(shape, radius)
-        self.k = _checked(k, self.shape.numel(), f"weights of shape {tuple(shape)}", "entries")
+        self.k = checked_k(k, self.shape.numel(), f"weights of shape {tuple(shape)}", "entries")
 
     def minimise(self, direction: Tensor) -> Tensor:
         part = torch.zeros_like(direction).flatten()
@@ -180,7 +195,7 @@ class GroupKSupportBall(NormBall):
         self._blocks = [n for pair in zip(counts, sides, strict=True) for n in pair]
         self._inner = tuple(range(1, len(self._blocks), 2))
         of = f"weights of shape {tuple(shape)} in groups of shape {sides}"
-        self.k = _checked(k, math.prod(counts), of, "groups")
+        self.k = checked_k(k, math.prod(counts), of, "groups")
 
     def minimise(self, direction: Tensor) -> Tensor:
         blocks = direction.reshape(self._blocks)
@@ -192,47 +207,6 @@ class GroupKSupportBall(NormBall):
     def norm(self, weight: Tensor) -> Tensor:
         blocks = weight.reshape(self._blocks)
         return k_support_norm(torch.linalg.vector_norm(blocks, dim=self._inner), self.k)
-
-
-class SpectralKSupportBall(NormBall):
-    r"""The hull of all matrices of rank at most k with :math:`\|W\|_F \le \tau`.
-
-    A weight of more than two axes is the matrix of its rows, or filters. Its norm is the k-support
-    norm of the singular values: for k = 1 the nuclear norm. With :math:`-M = U S V^\top` the
-    oracle is :math:`\tau U_k S_k V_k^\top / \|S_k\|_2`, computed as :math:`U_k U_k^\top M` from the
-    eigenvectors of the smaller of :math:`M M^\top` and :math:`M^\top M`.
-
-    >>> ball = SpectralKSupportBall((2, 2), 1.0, k=1)
-    >>> ball.minimise(torch.tensor([[3.0, 0.0], [0.0, 2.0]])).abs()
-    tensor([[1., 0.],
-            [0., 0.]])
-    """
-
-    def __init__(self, shape: Sequence[int], radius: float, *, k: int) -> None:
-        super().__init__(shape, radius)
-        if len(self.shape) < 2:
-            raise SettingsError(
-                f"A spectral ball is of matrices, received weights of shape {tuple(shape)}: two "
-                f"axes or more are needed."
-            )
-        rank = min(self.shape[0], self.shape[1:].numel())
-        self.k = _checked(k, rank, f"weights of shape {tuple(shape)}", "singular values")
-
-    def minimise(self, direction: Tensor) -> Tensor:
-        matrix = direction.flatten(1)
-        is_wide = matrix.size(0) <= matrix.size(1)
-        gram = matrix @ matrix.t() if is_wide else matrix.t() @ matrix
-        axes = torch.linalg.eigh(gram).eigenvectors[:, -self.k :]
-        part = axes @ (axes.t() @ matrix) if is_wide else (matrix @ axes) @ axes.t()
-        return self._along(part).view_as(direction)
-
-    def norm(self, weight: Tensor) -> Tensor:
-        return k_support_norm(torch.linalg.svdvals(weight.flatten(1)), self.k)
-
-
-def nuclear_ball(shape: Sequence[int], radius: float) -> SpectralKSupportBall:
-    """The ball of the nuclear norm, the sum of the singular values: spectral k-support at k = 1."""
-    return SpectralKSupportBall(shape, radius, k=1)
 
 
 def k_support_norm(x: Tensor, k: int) -> Tensor:
@@ -257,57 +231,12 @@ def k_support_norm(x: Tensor, k: int) -> Tensor:
     return (z[: k - 1 - r].square().sum() + tails[r] * means[r]).sqrt()
 
 
-def make_ball(
-    kind: BallKind, weight: Tensor, *, share: float = 0.3, multiple: float = 10.0
-) -> NormBall:
-    r"""A ball for a layer's weights, as large as their initial norm says.
-
-    The radius makes the corners' Euclidean norm :math:`c \|w_0\|_2`, with the multiple c and the
-    initial weights :math:`w_0`: all kinds of balls are equally large for a layer.
-
-    Args:
-        kind: one of `BallKind`.
-        weight: w₀.
-        share: k, as a share of the entries, groups or singular values that there are; at least 1.
-        multiple: c.
+def checked_k(k: int, total: int, of: str, what: str) -> int:
+    """k, where `of` has at least so many.
 
     Raises:
-        SettingsError: an unknown kind, a share or a multiple out of range, weights that are zero.
+        SettingsError: k below 1 or above the total.
     """
-    if kind not in get_args(BallKind):
-        raise SettingsError(unknown_choice("norm ball", kind, get_args(BallKind)))
-    if not 0 < share <= 1:
-        raise SettingsError(
-            f"k is a share of a layer's entries, groups or singular values, above 0 and at most "
-            f"1; received {share:g}."
-        )
-    size = float(torch.linalg.vector_norm(weight.detach()))
-    if not (math.isfinite(multiple) and multiple > 0 and size > 0):
-        raise SettingsError(
-            f"The radius of a ball is a multiple of the weights' initial norm, and both are above "
-            f"0; received the multiple {multiple:g} and a norm of {size:g}."
-        )
-    shape, radius = weight.shape, multiple * size
-
-    def k_of(total: int) -> int:
-        return max(1, round(share * total))
-
-    match kind:
-        case "l2":
-            return L2Ball(shape, radius)
-        case "k-sparse":
-            k = k_of(shape.numel())
-            return KSparsePolytope(shape, radius / math.sqrt(k), k=k)
-        case "k-support":
-            return KSupportBall(shape, radius, k=k_of(shape.numel()))
-        case "group-k-support":
-            return GroupKSupportBall(shape, radius, k=k_of(shape[0]))
-        case "spectral-k-support":
-            rank = min(shape[0], shape[1:].numel())
-            return SpectralKSupportBall(shape, radius, k=k_of(rank))
-
-
-def _checked(k: int, total: int, of: str, what: str) -> int:
     if not 1 <= k <= total:
         raise SettingsError(f"k lies in 1 … {total}, the {what} of {of}; received {k}.")
     return k

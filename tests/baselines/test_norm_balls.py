@@ -140,6 +140,37 @@ def test_the_spectral_oracle_is_the_formula_with_singular_vectors(shape: tuple[i
     assert torch.allclose(found.flatten(1), expected)
 
 
+@pytest.mark.parametrize("shape", [(90, 130), (130, 90), (70, 10, 3, 3)])
+def test_a_spectral_oracle_follows_a_direction_as_far_as_it_moves(shape: tuple[int, ...]) -> None:
+    ball = SpectralKSupportBall(shape, RADIUS, k=25)
+    direction, start = drawn(*shape), None
+    for step in range(1, 30):
+        point, start = ball.minimise_from(direction, start)
+        if step == 1:
+            assert torch.equal(point, ball.minimise(direction))
+        assert float((point * direction).sum()) <= 0.98 * lowest(ball, direction)
+        assert float(ball.norm(point)) == pytest.approx(RADIUS)
+        direction = direction.lerp(drawn(*shape, seed=step), 0.05)
+
+
+def test_a_spectral_oracle_comes_back_to_the_corner_of_a_direction_that_rests() -> None:
+    ball, rests = SpectralKSupportBall((70, 90), RADIUS, k=20), drawn(70, 90, seed=1)
+    for before in (drawn(70, 90), torch.zeros(70, 90, dtype=torch.double)):
+        start = ball.minimise_from(before, None)[1]
+        point, start = ball.minimise_from(rests, start)
+        assert not torch.allclose(point, ball.minimise(rests))
+        for _ in range(1000):
+            point, start = ball.minimise_from(rests, start)
+        assert torch.allclose(point, ball.minimise(rests))
+
+
+@every_ball
+def test_small_balls_start_from_nothing(ball: NormBall) -> None:
+    point, start = ball.minimise_from(drawn(4, 3), None)
+    assert torch.equal(point, ball.minimise(drawn(4, 3)))
+    assert start is None
+
+
 def test_the_k_support_norm_is_the_dual_of_the_norm_of_the_k_largest() -> None:
     for seed, k in product(range(4), (1, 2, 3, 5)):
         x = drawn(5, seed=seed)
