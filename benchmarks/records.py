@@ -64,6 +64,7 @@ def main() -> int:
     parser.add_argument("bench", choices=sorted(BENCHES))
     parser.add_argument("--only", default="*", help="names of cells, as in 'cora-*' or 'a-*,b-*'")
     parser.add_argument("--again", action="store_true", help="make records that are there anew")
+    parser.add_argument("--overwrite", action="store_true", help="replace runs of other settings")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="where run folders lie")
     parser.add_argument("--seeds", type=int, help="seeds 0 to this, less one")
     parser.add_argument("--jobs", type=int, default=cpu_count(), help="runs side by side")
@@ -80,6 +81,7 @@ def main() -> int:
                 folder,
                 jobs=arguments.jobs,
                 seeds=seeds,
+                overwrite=arguments.overwrite,
                 observer=progress.observer,
             )
     except GraphDamError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from graphdam._version import __version__
@@ -77,7 +77,7 @@ def finished_record(unit: Unit, folder: BenchFolder) -> RunRecord | None:
     """The record of a unit that needs no training.
 
     Raises:
-        RunFolderError: the unit was begun with other settings.
+        RunFolderError: the unit was begun with other settings, see `replace_others`.
     """
     path = folder.run(unit.cell.name, unit.seed)
     if unit.cell.reduction is not None:
@@ -87,8 +87,31 @@ def finished_record(unit: Unit, folder: BenchFolder) -> RunRecord | None:
     if not (path / SETTINGS_FILE).exists():
         return None
     run = RunFolder.open(path)
-    run.require_same(unit.cell.resolve((unit.seed,)))
+    difference = run.difference(unit.cell.resolve((unit.seed,)))
+    if difference is not None:
+        raise RunFolderError(
+            f"{difference}: --overwrite replaces the runs of other settings, or choose another "
+            f"--out."
+        )
     return read_record(path) if run.is_finished else None
+
+
+def replace_others(units: Iterable[Unit], folder: BenchFolder) -> None:
+    """Empty the run folders of units that were begun with other settings, or with unreadable ones.
+
+    Raises:
+        RunFolderError: a folder that is not a run's.
+    """
+    for unit in units:
+        path, settings = folder.run(unit.cell.name, unit.seed), unit.cell.resolve((unit.seed,))
+        if not (path / SETTINGS_FILE).exists():
+            continue
+        try:
+            is_same = RunFolder.open(path).difference(settings) is None
+        except RunFolderError:
+            is_same = False
+        if not is_same:
+            RunFolder.create(path, settings, overwrite=True)
 
 
 def _reduced_record(unit: Unit, folder: BenchFolder) -> RunRecord | None:

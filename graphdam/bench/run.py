@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from graphdam.bench.grid import Bench, Cell
-from graphdam.bench.plan import finished_record, plan_bench
+from graphdam.bench.plan import finished_record, plan_bench, replace_others
 from graphdam.bench.remaining import seconds_left
 from graphdam.bench.unit import Outcome, Unit
 from graphdam.bench.workers import outcomes_of
@@ -67,6 +67,7 @@ def run_bench(
     *,
     jobs: int = 1,
     seeds: Sequence[int] = range(10),
+    overwrite: bool = False,
     data_root: Path | None = None,
     observer: BenchObserver | None = None,
 ) -> BenchResult:
@@ -81,6 +82,7 @@ def run_bench(
         out: the folder, see `BenchFolder`.
         jobs: units that are trained side by side.
         seeds: of every cell.
+        overwrite: train anew what was begun with other settings, in place of refusing it.
         data_root: where named data sets lie, see `load_graph`.
         observer: who is told about progress.
 
@@ -92,6 +94,8 @@ def run_bench(
     folder = BenchFolder(out)
     plan = plan_bench(bench, folder, seeds)
     units = [Unit(cell, seed) for cell in bench.cells for seed in plan.cells[cell.name].seeds]
+    if overwrite:
+        replace_others(units, folder)
     records = {
         unit: record for unit in units if (record := finished_record(unit, folder)) is not None
     }

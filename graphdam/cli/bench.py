@@ -35,6 +35,9 @@ def bench(
     only: Annotated[
         str | None, typer.Option(metavar="PATTERN", help="Some cells, as in 'cora-*' or 'a-*,b-*'.")
     ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace runs that were begun with other settings.")
+    ] = False,
     list_: Annotated[
         bool, typer.Option("--list", help="Show the cells (or the benches) and train nothing.")
     ] = False,
@@ -65,13 +68,19 @@ def bench(
         _list_cells(chosen, number, output)
         return 0
     folder = Path(out or f"runs/bench-{name}{'-quick' if quick else ''}")
-    result = _run(chosen, folder, number, jobs, data_root, output)
+    result = _run(chosen, folder, number, jobs, overwrite, data_root, output)
     _show(chosen, folder, result, output)
     return 1 if result.failures else 0
 
 
 def _run(
-    chosen: Bench, folder: Path, seeds: int, jobs: int | None, root: Path | None, to: Output
+    chosen: Bench,
+    folder: Path,
+    seeds: int,
+    jobs: int | None,
+    overwrite: bool,
+    root: Path | None,
+    to: Output,
 ) -> BenchResult:
     from joblib import cpu_count
 
@@ -84,6 +93,7 @@ def _run(
             folder,
             jobs=jobs or cpu_count(),
             seeds=range(seeds),
+            overwrite=overwrite,
             data_root=root,
             observer=progress.observer,
         )

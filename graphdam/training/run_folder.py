@@ -128,21 +128,31 @@ class RunFolder:
                 f"{self.path / SETTINGS_FILE} does not hold valid settings: {error} Train again."
             ) from error
 
+    def difference(self, settings: Settings) -> str | None:
+        """The first setting that the run was begun with and that differs, in words.
+
+        Raises:
+            RunFolderError: the run's settings are corrupted, or of another version.
+        """
+        anywhere = {"device", "threads"}  # where a run computes may change in between
+        began, now = (each.model_dump(exclude=anywhere) for each in (self.settings(), settings))
+        for name in began:
+            if began[name] != now[name]:
+                return f"{self.path} was begun with {name}={began[name]!r}, not {now[name]!r}"
+        return None
+
     def require_same(self, settings: Settings) -> None:
         """Refuse to go on with other settings than the run began with.
 
         Raises:
             RunFolderError: naming the first difference.
         """
-        anywhere = {"device", "threads"}  # where a run computes may change in between
-        began, now = (each.model_dump(exclude=anywhere) for each in (self.settings(), settings))
-        for name in began:
-            if began[name] != now[name]:
-                raise RunFolderError(
-                    f"{self.path} was begun with {name}={began[name]!r}, not {now[name]!r}: resume "
-                    f"with the same options (or with --out and --resume alone), or choose another "
-                    f"--out."
-                )
+        difference = self.difference(settings)
+        if difference is not None:
+            raise RunFolderError(
+                f"{difference}: resume with the same options (or with --out and --resume alone), "
+                f"or choose another --out."
+            )
 
     def seed_folder(self, seed: int) -> Path:
         """Where a finished seed of an unfinished run lies."""

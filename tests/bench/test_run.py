@@ -248,8 +248,39 @@ def test_runs_of_other_settings_are_not_taken_for_this_benchs(whole: Whole, tmp_
     out = shutil.copytree(whole[0], tmp_path / "out")
     other = make_bench(make_cell("plain", recipe="wide", epochs=7))
     before = sorted(out.rglob("*"))
-    with pytest.raises(RunFolderError, match=r"seed-0 was begun with epochs=6, not 7"):
+    with pytest.raises(
+        RunFolderError, match=r"seed-0 was begun with epochs=6, not 7: --overwrite replaces the"
+    ):
         run_bench(other, out, seeds=range(2))
+    assert sorted(out.rglob("*")) == before
+
+
+def test_overwriting_replaces_what_was_begun_with_other_settings(
+    whole: Whole, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, log = shutil.copytree(whole[0], tmp_path / "out"), Log()
+    other = make_bench(TINY.cells[0], make_cell("plain", recipe="wide", epochs=7))
+    settings = BenchFolder(out).run("plain", 1) / "settings.json"
+    settings.write_text('{"graphdam_run": true, "format": 1, "settings": {"no_such": 1}}')
+    result = run_bench(other, out, seeds=range(2), overwrite=True, observer=log.observer)
+    assert (log.planned, log.begun) == ([(4, 2)], ["plain seed 0", "plain seed 1"])
+    assert result.failures == ()
+    fresh = tmp_path / "fresh"
+    run_bench(other, fresh, seeds=range(2))
+    assert records_of(out) == records_of(fresh)
+    monkeypatch.setattr(pipeline, "run", forbidden)
+    run_bench(other, out, seeds=range(2), overwrite=True)  # what is the same stays
+
+
+@pytest.mark.parametrize("unreadable", ["{}", "no JSON"])
+def test_overwriting_removes_nothing_but_runs(
+    whole: Whole, tmp_path: Path, unreadable: str
+) -> None:
+    out = shutil.copytree(whole[0], tmp_path / "out")
+    (BenchFolder(out).run("plain", 1) / "settings.json").write_text(unreadable)
+    before = sorted(out.rglob("*"))
+    with pytest.raises(RunFolderError, match=r"seed-1 exists and is not a run of graphdam"):
+        run_bench(TINY, out, seeds=range(2), overwrite=True)
     assert sorted(out.rglob("*")) == before
 
 
