@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from typing_extensions import TypeVar
 
-from graphdam.data import AnyData, Graph, Ratings, load_data, load_graph
+from graphdam.data import AnyData, Graph, GraphSet, Ratings, load_data, load_graph
 from graphdam.data.graph import SplitName
 from graphdam.errors import DataError, RunFolderError, SettingsError
 from graphdam.files import write_atomically
@@ -68,8 +68,9 @@ def load_any_run(
         )
     data = load_data(settings.dataset, split=settings.split, data_root=data_root)
     seed = read_record(path).model_seed
-    data = task_of(settings, data).at_split(seed).data
-    return LoadedRun(settings, load_model(settings, folder.model), data, seed)
+    chosen = task_of(settings, data).at_split(seed).data
+    assert not isinstance(chosen, GraphSet)
+    return LoadedRun(settings, load_model(settings, folder.model), chosen, seed)
 
 
 def load_run(path: Path, *, graph: str | None = None, data_root: Path | None = None) -> LoadedRun:

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from graphdam.data.csr import CSRMatrix
     from graphdam.data.graph import Graph, Split
+    from graphdam.data.graph_set import GraphSet
     from graphdam.data.image_registry import IMAGE_SETS, IMAGE_SPLITS, ImageSetInfo
     from graphdam.data.images import Images, load_images
-    from graphdam.data.load import AnyData, load_data, load_graph
+    from graphdam.data.load import AnyData, TrainingData, load_data, load_graph
     from graphdam.data.own import graph_from_data, graph_from_file
     from graphdam.data.point_registry import POINT_SETS, PointSetInfo
     from graphdam.data.points import Points, load_points
@@ -39,6 +40,7 @@ _HOME = {
     "DATASETS": "registry",
     "DatasetInfo": "registry",
     "Graph": "graph",
+    "GraphSet": "graph_set",
     "IMAGE_SETS": "image_registry",
     "IMAGE_SPLITS": "image_registry",
     "ImageSetInfo": "image_registry",
@@ -51,6 +53,7 @@ _HOME = {
     "Ratings": "ratings",
     "SPLITS": "registry",
     "Split": "graph",
+    "TrainingData": "load",
     "cache_folder": "sources",
     "find_dataset": "registry",
     "find_image_set": "registry",
@@ -80,12 +83,14 @@ __all__ = [
     "CSRMatrix",
     "DatasetInfo",
     "Graph",
+    "GraphSet",
     "ImageSetInfo",
     "Images",
     "PointSetInfo",
     "Points",
     "Ratings",
     "Split",
+    "TrainingData",
     "cache_folder",
     "find_dataset",
     "find_image_set",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from graphdam.data.embedded import EMBEDDED
 from graphdam.data.graph import Graph
+from graphdam.data.graph_set import GraphSet
 from graphdam.data.images import Images, load_images
 from graphdam.data.own import choose_split, graph_from_data, graph_from_file, is_path
 from graphdam.data.points import Points, load_points
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
 AnyData: TypeAlias = Graph | Images | Points | Ratings
 """What a run can train on."""
+
+TrainingData: TypeAlias = AnyData | GraphSet
+"""What models can be trained on, somebody's own among them."""
 
 
 def load_data(

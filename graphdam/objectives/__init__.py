@@ -1,14 +1,16 @@
 """What a model is trained to do."""
 
 from graphdam.objectives.alike import embeddings_alike
+from graphdam.objectives.classification import Classification
 from graphdam.objectives.embedding import EmbeddingObjective
-from graphdam.objectives.image_classification import ImageClassification
 from graphdam.objectives.infomax import DeepGraphInfomax
 from graphdam.objectives.links import LinkReconstruction
 from graphdam.objectives.node_classification import NodeClassification
 from graphdam.objectives.objective import Evaluation, Objective
 from graphdam.objectives.prefixes import PrefixScore, score_prefixes
 from graphdam.objectives.prepared import Prepared, PreparedEdges, PreparedGraph, prepare_graph
+from graphdam.objectives.prepared_batches import PreparedClasses
+from graphdam.objectives.prepared_graphs import PreparedGraphs
 from graphdam.objectives.prepared_images import PreparedImages
 from graphdam.objectives.prepared_nodes import NodeBatch, PreparedLayers, PreparedNodes
 from graphdam.objectives.prepared_ratings import PreparedRatings
@@ -20,19 +22,21 @@ from graphdam.objectives.views import Bootstrap, Grace
 
 __all__ = [
     "Bootstrap",
+    "Classification",
     "DeepGraphInfomax",
     "EmbeddingObjective",
     "Evaluation",
     "Grace",
-    "ImageClassification",
     "LinkReconstruction",
     "NodeBatch",
     "NodeClassification",
     "Objective",
     "PrefixScore",
     "Prepared",
+    "PreparedClasses",
     "PreparedEdges",
     "PreparedGraph",
+    "PreparedGraphs",
     "PreparedImages",
     "PreparedLayers",
     "PreparedNodes",

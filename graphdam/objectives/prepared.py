@@ -117,6 +117,11 @@ class PreparedEdges(OfGraph):
     edge_index: Tensor
     further: Mapping[str, Tensor]
 
+    @property
+    def call(self) -> tuple[tuple[Tensor, ...], Mapping[str, Tensor]]:
+        """What a model is called with: by place, and by name."""
+        return (self.x, self.edge_index), self.further
+
     def outputs(self, model: nn.Module, *, feature_dropout: float = 0.0) -> Tensor:
         """See `PreparedGraph.outputs`."""
         x = drop(self.x, feature_dropout, training=model.training)

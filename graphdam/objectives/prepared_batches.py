@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from typing_extensions import Self
 
 from graphdam.data.graph import SplitName
@@ -24,7 +25,7 @@ CHUNK = 500
 
 @dataclass(frozen=True, kw_only=True)
 class PreparedBatches(Prepared):
-    """Some of the images or points of a set.
+    """Some of the images, points or graphs of a set.
 
     Attributes:
         parts: those that are meant here: indices by part of the split. Outputs stand in this
@@ -75,3 +76,15 @@ class PreparedBatches(Prepared):
         sizes = [len(index) for index in self.parts.values()]
         begin = sum(sizes[: list(self.parts).index(split)])
         return outputs[begin : begin + self.num_items(split)]
+
+
+class PreparedClasses(PreparedBatches):
+    """Some of the images or graphs of a set, each of which is of a class."""
+
+    @abstractmethod
+    def outputs(self, model: nn.Module) -> Tensor:
+        """What a model says of all of them: [n, C]."""
+
+    @abstractmethod
+    def labels(self, split: SplitName) -> Tensor:
+        """The classes of one part: int64."""

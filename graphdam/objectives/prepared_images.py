@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 from typing_extensions import Self
 
 from graphdam.data import Images
 from graphdam.data.crops import crop_and_flip
 from graphdam.data.graph import SplitName
-from graphdam.objectives.prepared_batches import PreparedBatches
+from graphdam.objectives.prepared_batches import PreparedClasses
 
 
 @dataclass(frozen=True, kw_only=True)
-class PreparedImages(PreparedBatches):
+class PreparedImages(PreparedClasses):
     """Some of a set's images, which are bytes until a model reads them.
 
     Attributes:
@@ -58,6 +59,8 @@ class PreparedImages(PreparedBatches):
         else:
             yield from map(self.images.standardised, self.chunks())
 
+    def outputs(self, model: nn.Module) -> Tensor:
+        return torch.cat([model(x) for x in self.inputs()])
+
     def labels(self, split: SplitName) -> Tensor:
-        """The classes of the images of one part."""
         return self.images.y[self.parts[split]]

@@ -97,6 +97,11 @@ def build_objective(settings: Settings, graph: Graph, encoder: Encoder, *, seed:
             f"{graph.name} has links to predict and no labels, which objective="
             f"'{settings.objective}' needs: take objective='gae' or 'vgae'."
         )
+    if settings.objective == "graph-classification":
+        raise SettingsError(
+            f"objective='graph-classification' is for sets of graphs and a model of your own, see "
+            f"graphdam.narrow; {graph.name} is one graph: leave it out."
+        )
     match settings.objective:
         case "node-classification":
             return NodeClassification(graph, feature_dropout=settings.feature_dropout)

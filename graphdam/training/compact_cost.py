@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 
@@ -12,7 +13,14 @@ from graphdam.evaluation.module_cost import matrix_multiply_adds
 from graphdam.nn import IGMC, Encoder, ImageModel
 from graphdam.nn.image_cost import PlannedCost
 from graphdam.nn.surgery import compact
-from graphdam.objectives import Prepared, PreparedEdges, PreparedGraph, PreparedRatings
+from graphdam.objectives import (
+    Prepared,
+    PreparedEdges,
+    PreparedGraph,
+    PreparedGraphs,
+    PreparedImages,
+    PreparedRatings,
+)
 from graphdam.training.budget import Cost
 from graphdam.training.model import Model
 
@@ -29,8 +37,7 @@ def cost_of_widths(model: Model, prepared: Prepared) -> Cost:
         assert isinstance(model.net, GatedModel)
         return PlannedCost(model.net, model.shape)
     if isinstance(model, GatedModel):
-        assert isinstance(prepared, PreparedEdges)
-        return _OwnCost(model, prepared)
+        return _OwnCost(model, *_call_of(prepared))
     if isinstance(model, IGMC):
         assert isinstance(prepared, PreparedRatings)
         return _RatingCost(model, prepared)
@@ -58,19 +65,34 @@ class _EncoderCost:
 class _OwnCost:
     """Counted on somebody's own model, compacted; of its operations matrix products alone."""
 
-    def __init__(self, model: GatedModel, prepared: PreparedEdges) -> None:
+    def __init__(
+        self, model: GatedModel, items: int, given: tuple[Any, ...], further: Mapping[str, Any]
+    ) -> None:
         self.model = model
-        self.prepared = prepared
+        self.items = items
+        self.given, self.further = given, further
 
     def __call__(self, *widths: int) -> dict[str, int]:
         names = (group.name for group in self.model.groups)
         keep = {name: torch.arange(width) for name, width in zip(names, widths, strict=True)}
-        small, prepared = self.model.compact(keep=keep), self.prepared
-        inputs = (prepared.x, prepared.edge_index)
+        small = self.model.compact(keep=keep)
+        products = matrix_multiply_adds(small, *self.given, **self.further)
         return {
             "parameters": num_parameters(small),
-            "multiply_adds": matrix_multiply_adds(small, *inputs, **prepared.further),
+            "multiply_adds": round(products / self.items),
         }
+
+
+def _call_of(prepared: Prepared) -> tuple[int, tuple[Any, ...], Mapping[str, Any]]:
+    """How many items an inference is counted on, and what the model is called with."""
+    if isinstance(prepared, PreparedEdges):
+        return 1, *prepared.call
+    if isinstance(prepared, PreparedGraphs):
+        tested = prepared.graphs.test
+        return tested.numel(), *prepared.arguments(prepared.graphs.take(tested))
+    assert isinstance(prepared, PreparedImages)
+    images = prepared.images
+    return 1, (images.standardised(images.test[:1]),), {}
 
 
 class _RatingCost:

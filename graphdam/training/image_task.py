@@ -7,22 +7,27 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
+from torch import Tensor
 
 from graphdam.compaction import deviation
 from graphdam.data import Images
 from graphdam.nn import ImageModel
-from graphdam.objectives import ImageClassification, PreparedImages
+from graphdam.objectives import Classification, PreparedImages
 from graphdam.training.build import gate_maker
 from graphdam.training.settings import Settings
-from graphdam.training.task import Task
+from graphdam.training.task import M, Task
 
 TIMED = 64
 """Images of a timed inference: one alone is mostly the calls themselves."""
 
 
 @dataclass(frozen=True)
-class ImageTask(Task[ImageModel, PreparedImages]):
-    """See `Task`."""
+class TaskOnImages(Task[M, PreparedImages]):
+    """See `Task`.
+
+    Attributes:
+        images: the data.
+    """
 
     settings: Settings
     images: Images
@@ -40,6 +45,32 @@ class ImageTask(Task[ImageModel, PreparedImages]):
     @property
     def split_name(self) -> str:
         return self.images.split_name
+
+    def build_objective(self, model: M, *, seed: int) -> Classification[M, PreparedImages]:
+        del model, seed
+        return Classification()
+
+    def prepare(self, model: M, objective: object) -> PreparedImages:
+        del model, objective
+        settings = self.settings
+        return PreparedImages.of(
+            self.images, batch_size=settings.batch_size, augment=settings.augment
+        )
+
+    def take_up(self, model: M) -> None:
+        """Kernels with their channels last, which CPUs and GPUs convolve with faster."""
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def hand_back(self, model: M) -> None:
+        model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+
+    def timed_images(self) -> Tensor:
+        """What an inference is timed with."""
+        return self.images.standardised(self.images.test[:TIMED])
+
+
+class ImageTask(TaskOnImages[ImageModel]):
+    """With a model of ours."""
 
     def build_wide(self) -> ImageModel:
         return self._build(self.settings.dropout)
@@ -62,24 +93,6 @@ class ImageTask(Task[ImageModel, PreparedImages]):
                 arguments |= {"in_channels": channels}
         return ImageModel.wide(settings.model, arguments, self.images.shape)
 
-    def build_objective(self, model: ImageModel, *, seed: int) -> ImageClassification:
-        del model, seed
-        return ImageClassification()
-
-    def prepare(self, model: ImageModel, objective: object) -> PreparedImages:
-        del model, objective
-        settings = self.settings
-        return PreparedImages.of(
-            self.images, batch_size=settings.batch_size, augment=settings.augment
-        )
-
-    def take_up(self, model: ImageModel) -> None:
-        """Kernels with their channels last, which CPUs and GPUs convolve with faster."""
-        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-
-    def hand_back(self, model: ImageModel) -> None:
-        model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-
     def deviation(self, model: ImageModel, compact: ImageModel, prepared: PreparedImages) -> float:
         chunks = prepared.watched.inputs()
         return max(deviation(model, compact, x, relative=True) for x in chunks)
@@ -89,7 +102,7 @@ class ImageTask(Task[ImageModel, PreparedImages]):
         return model.multiply_adds()
 
     def inference(self, model: ImageModel) -> Callable[[], Any]:
-        x = self.images.standardised(self.images.test[:TIMED])
+        x = self.timed_images()
         return lambda: model(x)
 
 

@@ -1,28 +1,31 @@
-"""Somebody's own GNN under the whole recipe: a teacher, a brake, a width that is learnt."""
+"""Somebody's own model under the whole recipe: a teacher, a brake, a width that is learnt."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
 from torch import nn
 
 from graphdam.compaction import GatedModel
 from graphdam.compaction.tracing.tracer import sentence
-from graphdam.data import Graph, load_graph
+from graphdam.data import Graph, GraphSet, Images, is_image_set, load_graph
 from graphdam.errors import SettingsError
-from graphdam.objectives import PreparedEdges
 from graphdam.report import HistoryLine
-from graphdam.training.own_task import OwnTask, prepare_edges
+from graphdam.training.own_task import OwnTask
 from graphdam.training.settings import Settings
+from graphdam.training.task_of import own_task
 from graphdam.training.trainer import Trainer, seeded
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
+
+AnyOwn: TypeAlias = Graph | GraphSet | Images
+"""What a model of one's own can be narrowed on."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ class Narrowed:
 
 def narrow(
     net: nn.Module,
-    data: Graph | Data,
+    data: Graph | GraphSet | Images | Data | Sequence[Data],
     *,
     teacher: nn.Module | None = None,
     settings: Settings | None = None,
@@ -67,21 +70,33 @@ def narrow(
     checkpoint: Path | None = None,
     checkpoint_seconds: float = 10.0,
 ) -> Narrowed:
-    """Learn how wide somebody's own GNN has to be to classify the nodes of a graph.
+    """Learn how wide somebody's own model has to be to classify nodes, whole graphs or images.
 
-    What `graphdam train` does for its own encoders, for a model that was written with PyG: gates
-    are attached to all channels that can be removed exactly, the gated model learns beside a wide
-    teacher whose predictions it imitates on all nodes, λ presses on its widths as long as it stays
-    close to the teacher, and what is left is compacted.
+    What `graphdam train` does for models of ours, for one that was written with PyG or torch:
+    gates are attached to all channels that can be removed exactly, the gated model learns beside a
+    wide teacher whose predictions it imitates, λ presses on its widths as long as it stays close
+    to the teacher, and what is left is compacted.
+
+    =======================  ==========================================================  =========
+    data                     what the model is called with                               a row of
+    =======================  ==========================================================  =========
+    `Graph`, PyG `Data`      `net(x, edge_index)`                                        a node
+    `GraphSet`, PyG data     `net(x, edge_index, batch)`, or `net(data)` where it takes  a graph
+    set or list of `Data`    one argument alone
+    `Images`                 `net(images)`                                               an image
+    =======================  ==========================================================  =========
+
+    `edge_weight` and `edge_attr` are given by name where the model takes them and the data has
+    them.
 
     Args:
-        net: called as `net(x, edge_index)`, and with `edge_weight` by name where it takes one and
-            the graph has weights; writes a row of class scores a node. Not changed.
-        data: a `Graph`, or a PyG `Data` with labels and masks, see `load_graph`.
+        net: see above; writes scores of the classes. Not changed.
+        data: see above, `load_graph`, `GraphSet.of` and `load_images`.
         teacher: a wide model, trained in the same run; a copy of `net` if None. Not changed.
-        settings: of any recipe for graphs with gates; the default recipe if None, without its
-            dropout of features: a model brings its own. What they say of an encoder's make
-            (`model`, `num_layers`, `start_width`, …) is not read.
+        settings: of any recipe with gates; the default recipe if None. For nodes
+            `Settings.of(feature_dropout=0.0)`, as a model brings its own dropout; for graphs
+            `Settings.of(objective="graph-classification")`; for images those of the set. What they
+            say of a model's make (`model`, `num_layers`, `start_width`, …) is not read.
         target_widths: end at exactly these widths, by the name of the layer that writes the
             channels (`attach_gates(…).layout` names them); groups without one stay whole.
             `target_width` in the settings is one width for all groups.
@@ -104,23 +119,22 @@ def narrow(
     >>> list(found.start_widths.values()), found.deviation < 1e-5
     ([16], True)
     """
-    settings = settings or Settings.of(feature_dropout=0.0)
-    _require_classification(settings)
     device = next(net.parameters()).device
-    graph = (data if isinstance(data, Graph) else load_graph(data)).to(device)
-    if graph.links is not None:
-        raise SettingsError(f"{graph.name} has links to predict, and no labels to be learnt.")
-    settings = _stirred(settings, net, prepare_edges(net, graph))
+    known = _made_ready(data).to(device)
+    settings = settings or _defaults(known)
+    _require_fitting(settings, known)
+    task = own_task(settings, known, net)
+    settings = _stirred(task)
     if target_widths is not None:
         settings = settings.model_copy(update={"target_width": [1]})  # whatever the least width is
-    task = OwnTask(settings, graph, net)
+    task = own_task(settings, known, net)
     with seeded(seed, device):
         gated = task.build_gated().to(device)
     if target_widths is not None:
         settings = _with_targets(settings, gated, target_widths)
     wide: Any = teacher if teacher is not None else net if settings.teacher else None
     trainer = Trainer(settings, on_epoch=on_epoch, checkpoint_seconds=checkpoint_seconds)
-    fit = trainer.fit(gated, graph, teacher=copy.deepcopy(wide), seed=seed, checkpoint=checkpoint)
+    fit = trainer.fit(gated, known, teacher=copy.deepcopy(wide), seed=seed, checkpoint=checkpoint)
     objective = task.build_objective(gated, seed=seed)
     prepared = task.prepare(gated, objective)
     model: nn.Module = fit.encoder
@@ -131,7 +145,7 @@ def narrow(
         return val[objective.metric], test[objective.metric]
 
     starts = {group.name: group.num_channels for group in gated.groups}
-    final = gated if small is not model else OwnTask(settings, graph, small).build_gated()
+    final = gated if small is not model else own_task(settings, known, small).build_gated()
     names = (group.name for group in final.groups)
     val, test = scores(small)
     of_teacher = (None, None) if fit.teacher is None else scores(fit.teacher)
@@ -150,18 +164,61 @@ def narrow(
     )
 
 
-def _require_classification(settings: Settings) -> None:
-    if settings.kind != "graphs" or settings.objective != "node-classification":
+def _made_ready(data: AnyOwn | Data | Sequence[Data]) -> AnyOwn:
+    from torch_geometric.data import Data
+
+    if isinstance(data, Graph | GraphSet | Images):
+        return data
+    if isinstance(data, Data):
+        return load_graph(data)
+    try:
+        graphs = list(data)
+    except (TypeError, KeyError, NotImplementedError):
+        graphs = []
+    if not graphs or not all(isinstance(graph, Data) for graph in graphs):
         raise SettingsError(
-            f"A model of your own learns to classify nodes; received objective="
-            f"'{settings.objective}' and dataset='{settings.dataset}': take settings of a recipe "
-            f"for graphs, as Settings.of('default')."
+            f"A model is narrowed on a graph (a Graph, or a PyG Data), on a set of graphs (a "
+            f"GraphSet, a PyG data set, or a list of Data) or on Images; received "
+            f"{type(data).__name__}."
+        )
+    return GraphSet.of(graphs)
+
+
+def _defaults(data: AnyOwn) -> Settings:
+    if isinstance(data, Graph):
+        return Settings.of(feature_dropout=0.0)
+    if isinstance(data, GraphSet):
+        return Settings.of(objective="graph-classification")
+    if not is_image_set(data.name):
+        raise SettingsError(
+            f"'{data.name}' is no set of images with settings of its own: give settings, as "
+            f"Settings.of(dataset='cifar10')."
+        )
+    return Settings.of(dataset=data.name)
+
+
+def _require_fitting(settings: Settings, data: AnyOwn) -> None:
+    """Settings with gates, of what the data is about."""
+    if isinstance(data, Graph):
+        needed, of = "node-classification", "Settings.of('default')"
+    elif isinstance(data, GraphSet):
+        needed, of = "graph-classification", "Settings.of(objective='graph-classification')"
+    else:
+        needed, of = "image-classification", "Settings.of(dataset='mnist')"
+    if settings.objective != needed:
+        raise SettingsError(
+            f"A model of your own learns {needed} here; received objective="
+            f"'{settings.objective}' and dataset='{settings.dataset}': take settings as {of}."
         )
     if settings.gate is None or settings.nested:
         raise SettingsError(
             "A model of your own is narrowed by gates, and these settings know none, or nested "
             "losses: take recipe 'default', 'paper', 'l1' or 'l0'."
         )
+    if not isinstance(data, Graph):
+        return
+    if data.links is not None:
+        raise SettingsError(f"{data.name} has links to predict, and no labels to be learnt.")
     if settings.batch_size is not None or settings.memory_budget is not None:
         raise SettingsError(
             "A model of your own reads the whole graph in every step: leave batch_size and "
@@ -183,22 +240,23 @@ def _with_targets(
     return settings.model_copy(update={"target_width": [*(whole | {**target_widths}).values()]})
 
 
-def _stirred(settings: Settings, net: nn.Module, prepared: PreparedEdges) -> Settings:
+def _stirred(task: OwnTask[Any]) -> Settings:
     """Settings that say whether training disturbs the model, by its dropout or its norms."""
-    trial = copy.deepcopy(net)
+    trial = copy.deepcopy(task.net)
+    given, further = task.example()
     try:
-        with torch.no_grad(), seeded(0, prepared.x.device):
-            quiet, noisy = (prepared.outputs(trial.train(mode)) for mode in (False, True))
+        with torch.no_grad(), seeded(0, next(trial.parameters()).device):
+            quiet, noisy = (trial.train(mode)(*given, **further) for mode in (False, True))
     except Exception as error:
         raise SettingsError(
-            f"{type(net).__name__} could not be called as net(x, edge_index) on "
-            f"{prepared.graph.name}: {sentence(error)} Give its forward these two arguments first."
+            f"{type(trial).__name__} could not be called as {task.called} on {task.name}: "
+            f"{sentence(error)} Give its forward these arguments first."
         ) from error
-    expected = (prepared.graph.num_nodes, prepared.graph.out_channels)
-    if quiet.shape != expected:
+    rows, columns = task.example_shape
+    if quiet.shape != (rows, columns):
         raise SettingsError(
-            f"The model writes {list(quiet.shape)} numbers for this graph, and {list(expected)} "
-            f"are needed: a row for each node, a column for each class."
+            f"The model writes {list(quiet.shape)} numbers for {rows} {task.item}s, and "
+            f"[{rows}, {columns}] are needed: a row for each {task.item}, a column for each class."
         )
     dropout = 0.0 if torch.equal(quiet, noisy) else 0.5
-    return settings.model_copy(update={"dropout": dropout})
+    return task.settings.model_copy(update={"dropout": dropout})

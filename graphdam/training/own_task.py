@@ -1,68 +1,115 @@
-"""A run on a graph with somebody's own model, written with PyG's layers."""
+"""What runs with somebody's own model have in common, and those on the nodes of a graph."""
 
 from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Callable
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import Any, ClassVar, TypeAlias
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import TypeVar
 
 from graphdam.compaction import GatedModel, attach_gates, difference
 from graphdam.data import Graph
 from graphdam.errors import InexactError
 from graphdam.evaluation.module_cost import matrix_multiply_adds
-from graphdam.objectives import NodeClassification, PreparedEdges
+from graphdam.objectives import NodeClassification, PreparedClasses, PreparedEdges
 from graphdam.training.build import gate_maker
 from graphdam.training.graph_task import TaskOnGraph
 from graphdam.training.model import AnyObjective
-from graphdam.training.settings import Settings
+from graphdam.training.task import Task
 
 LARGE, CORNER = 20_000, 2_000
 """Nodes above which a model is traced and tried on so many of them: a trial runs in doubles."""
 
+P = TypeVar("P", bound=PreparedEdges | PreparedClasses)
 
-@dataclass(frozen=True)
-class OwnTask(TaskOnGraph[nn.Module, PreparedEdges]):
+Call: TypeAlias = tuple[tuple[Any, ...], Mapping[str, Any]]
+"""What a model is called with: by place, and by name."""
+
+
+class OwnTask(Task[nn.Module, P]):
     """See `Task`.
 
     Attributes:
         net: the model as it was given, without gates.
+        called: how messages write a call of it.
+        item: what it writes a row of.
     """
 
     net: nn.Module
+    called: ClassVar[str]
+    item: ClassVar[str]
 
-    @classmethod
-    def around(cls, settings: Settings, graph: Graph, gated: GatedModel) -> OwnTask:
-        """That of a model which has its gates already."""
-        every = {group.name: torch.arange(group.num_channels) for group in gated.groups}
-        return cls(settings, graph, gated.compact(keep=every))
+    @property
+    @abstractmethod
+    def example_shape(self) -> tuple[int, int]:
+        """What it has to write for the example."""
+
+    @abstractmethod
+    def example(self) -> Call:
+        """What the model may be called with to be traced."""
+
+    @abstractmethod
+    def inference_call(self) -> Call:
+        """What it is called with where an inference is timed."""
 
     def build_wide(self) -> nn.Module:
         return copy.deepcopy(self.net)
 
     def build_gated(self) -> GatedModel:
-        prepared = prepare_edges(self.net, self.graph)
-        if self.graph.num_nodes > LARGE:
-            with suppress(InexactError):  # a model may know how many nodes there are
-                return self._attached(_corner(prepared))
-        return self._attached(prepared)
+        return self._attached(self.example())
 
-    def _attached(self, example: PreparedEdges) -> GatedModel:
-        given = inspect.signature(self.net.forward).bind_partial(
-            example.x, example.edge_index, **example.further
-        )
+    def _attached(self, example: Call) -> GatedModel:
+        given, further = example
         settings = self.settings
         return attach_gates(
             self.net,
-            given.args,
+            inspect.signature(self.net.forward).bind_partial(*given, **further).args,
             gate=gate_maker(settings),
             min_width=1 if settings.target_width is not None else settings.min_width,
             inexact="leave",
         )
+
+    @torch.no_grad()
+    def deviation(self, model: nn.Module, compact: nn.Module, prepared: P) -> float:
+        wide, small = (prepared.outputs(each.eval()) for each in (model, compact))
+        return difference(wide, small, relative=True)
+
+    def inference(self, model: nn.Module) -> Callable[[], Tensor]:
+        given, further = self.inference_call()
+        return lambda: model(*given, **further)
+
+
+@dataclass(frozen=True)
+class OwnGraphTask(OwnTask[PreparedEdges], TaskOnGraph[nn.Module, PreparedEdges]):
+    """On the nodes of a graph, which is read whole."""
+
+    net: nn.Module
+
+    called = "net(x, edge_index)"
+    item = "node"
+
+    @property
+    def example_shape(self) -> tuple[int, int]:
+        return self.graph.num_nodes, self.graph.out_channels
+
+    def build_gated(self) -> GatedModel:
+        if self.graph.num_nodes > LARGE:
+            with suppress(InexactError):  # a model may know how many nodes there are
+                return self._attached(_corner(prepare_edges(self.net, self.graph)).call)
+        return super().build_gated()
+
+    def example(self) -> Call:
+        return prepare_edges(self.net, self.graph).call
+
+    def inference_call(self) -> Call:
+        return self.example()
 
     def build_objective(self, model: nn.Module, *, seed: int) -> AnyObjective:
         del model, seed
@@ -72,21 +119,12 @@ class OwnTask(TaskOnGraph[nn.Module, PreparedEdges]):
         del model, objective
         return prepare_edges(self.net, self.graph)
 
-    @torch.no_grad()
-    def deviation(self, model: nn.Module, compact: nn.Module, prepared: PreparedEdges) -> float:
-        wide, small = (prepared.outputs(each.eval()) for each in (model, compact))
-        return difference(wide, small, relative=True)
-
     def multiply_adds(self, model: nn.Module, prepared: PreparedEdges) -> int:
-        inputs = (prepared.x, prepared.edge_index)
-        return matrix_multiply_adds(model, *inputs, **prepared.further)
-
-    def inference(self, model: nn.Module) -> Callable[[], Tensor]:
-        prepared = prepare_edges(self.net, self.graph)
-        return lambda: prepared.outputs(model)
+        given, further = prepared.call
+        return matrix_multiply_adds(model, *given, **further)
 
     def notes(self) -> list[str]:
-        if self.graph.edge_weight is not None and not _takes_weights(self.net):
+        if self.graph.edge_weight is not None and not takes(self.net, "edge_weight"):
             return [f"the edge weights of {self.graph.name} are not used: the model takes none"]
         return []
 
@@ -94,7 +132,7 @@ class OwnTask(TaskOnGraph[nn.Module, PreparedEdges]):
 def prepare_edges(net: nn.Module, graph: Graph) -> PreparedEdges:
     """The graph as a model reads it that is called with features, edges and, perhaps, weights."""
     further = {}
-    if graph.edge_weight is not None and _takes_weights(net):
+    if graph.edge_weight is not None and takes(net, "edge_weight"):
         further["edge_weight"] = graph.edge_weight
     return PreparedEdges(graph, graph.dense_x(), graph.edge_index, further)
 
@@ -111,5 +149,6 @@ def _corner(prepared: PreparedEdges) -> PreparedEdges:
     )
 
 
-def _takes_weights(net: nn.Module) -> bool:
-    return "edge_weight" in inspect.signature(net.forward).parameters
+def takes(net: nn.Module, name: str) -> bool:
+    """Whether a model is called with something of this name."""
+    return name in inspect.signature(net.forward).parameters

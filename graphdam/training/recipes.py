@@ -147,8 +147,21 @@ _CONTRAST: dict[str, Any] = {
     "brake_loss": 0.12,  # most of the variance lies in few directions, which tell few classes
 }
 
+_WHOLE_GRAPHS: dict[str, Any] = {
+    "feature_dropout": 0.0,
+    "least_feature_norm": 0.0,
+    "lr": 2e-3,
+    "lr_schedule": "cosine",
+    "weight_decay": 0.0,
+    "epochs": 150,
+    "batch_size": 32,
+    "brake_loss": 0.5,
+    "brake_tolerance": 1e9,
+}
+
 OBJECTIVES: dict[str, Recipe] = {
     "node-classification": Recipe("Cross-entropy on the labelled nodes."),
+    "graph-classification": Recipe("Cross-entropy on whole graphs.", _WHOLE_GRAPHS),
     "dgi": Recipe("Deep Graph Infomax.", {**_PROBED, "num_layers": 1}),
     "grace": Recipe("Contrast of two views.", _CONTRAST),
     "bgrl": Recipe(
@@ -176,6 +189,12 @@ _STUDENT_TO_PROBE: dict[str, Any] = {
 
 STUDENTS: dict[str, dict[str, Any]] = {
     "node-classification": {},
+    "graph-classification": {
+        "gated_lr": 2e-3,
+        "gated_weight_decay": 0.0,
+        "decoupled": False,
+        "decay_relief": 0.0,
+    },
     "dgi": {**_STUDENT_TO_PROBE, "brake_tolerance": 1.35},
     "grace": {**_STUDENT_TO_PROBE, "brake_tolerance": 1.7},
     "bgrl": {**_STUDENT_TO_PROBE, "brake_tolerance": 1.5},

@@ -229,7 +229,7 @@ class SettingFields(ModelFields):
     @property
     def learns_embedding(self) -> bool:
         """Whether the encoder's output is an embedding, which is gated like a hidden layer."""
-        return self.kind == "graphs" and self.objective != "node-classification"
+        return self.kind == "graphs" and not self.objective.endswith("-classification")
 
     @property
     def rebuilds_links(self) -> bool:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Generic
 from torch import nn
 from typing_extensions import Self, TypeVar
 
-from graphdam.data import AnyData
+from graphdam.data import TrainingData
 from graphdam.evaluation.cost import num_parameters
 from graphdam.objectives import Objective, PrefixScore, Prepared
 from graphdam.training.settings import Settings
@@ -32,7 +32,7 @@ class Task(ABC, Generic[M, P]):
 
     @property
     @abstractmethod
-    def data(self) -> AnyData:
+    def data(self) -> TrainingData:
         """What is trained on."""
 
     @property

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from typing_extensions import TypeVar
 
-from graphdam.data import AnyData
+from graphdam.data import TrainingData
 from graphdam.gates import gates_of
 from graphdam.nn import Encoder
 from graphdam.report import HistoryLine
@@ -90,7 +90,7 @@ class Trainer:
     def fit(
         self,
         encoder: M,
-        data: AnyData,
+        data: TrainingData,
         objective: AnyObjective | None = None,
         *,
         teacher: M | None = None,

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from tiny_images import tiny_images
 
 from graphdam.nn import ImageModel
-from graphdam.objectives import ImageClassification, PreparedImages, prepared_batches
+from graphdam.objectives import Classification, PreparedImages, prepared_batches
 
 IMAGES = tiny_images()
 
@@ -17,6 +17,10 @@ def model() -> ImageModel:
     torch.manual_seed(0)
     arguments = {"in_channels": 256, "hidden_channels": [8], "out_channels": 3}
     return ImageModel.wide("mlp", arguments, IMAGES.shape)
+
+
+def classification() -> Classification[ImageModel, PreparedImages]:
+    return Classification()
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 16, 59, 60, 1000])
@@ -53,7 +57,11 @@ def test_without_a_batch_size_all_is_one_batch() -> None:
 
 
 def test_chunks_make_no_difference_to_a_look(monkeypatch: pytest.MonkeyPatch) -> None:
-    objective, net, scored = ImageClassification(), model(), PreparedImages.of(IMAGES).scored
+    objective, net, scored = (
+        classification(),
+        model(),
+        PreparedImages.of(IMAGES).scored,
+    )
     whole = objective.quiet_outputs(net, scored)
     monkeypatch.setattr(prepared_batches, "CHUNK", 7)
     assert len(list(scored.inputs())) == 9
@@ -84,7 +92,7 @@ def test_only_steps_are_augmented_and_for_student_and_teacher_alike() -> None:
 
 
 def test_loss_and_score_are_torchs_own() -> None:
-    objective, net = ImageClassification(), model()
+    objective, net = classification(), model()
     (batch,) = PreparedImages.of(IMAGES).batches()
     outputs, y = objective.quiet_outputs(net, batch), IMAGES.y[batch.parts["train"]]
     torch.testing.assert_close(objective.loss(net, batch, outputs), F.cross_entropy(outputs, y))
@@ -94,7 +102,7 @@ def test_loss_and_score_are_torchs_own() -> None:
 
 
 def test_imitation_is_the_divergence_written_out_and_the_uninformed_is_nearest() -> None:
-    objective = ImageClassification()
+    objective = classification()
     torch.manual_seed(0)
     z, t = torch.randn(9, 4), torch.randn(9, 4)
     p, q = t.softmax(1), z.softmax(1)

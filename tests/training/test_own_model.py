@@ -23,7 +23,7 @@ from graphdam.evaluation.module_cost import matrix_multiply_adds, module_multipl
 from graphdam.gates import gates_of
 from graphdam.training import Settings, Trainer, narrow, own_task
 from graphdam.training.own_model import _stirred
-from graphdam.training.own_task import OwnTask, prepare_edges
+from graphdam.training.own_task import OwnGraphTask, prepare_edges
 
 MakeSettings = Callable[..., Settings]
 
@@ -189,7 +189,7 @@ def test_a_large_graph_is_tried_in_a_corner_if_the_model_lets_it(
 ) -> None:
     weighted = replace(sbm, edge_weight=torch.ones(sbm.num_edges))
     nets = of_graph(Net, sbm), of_graph(Weighted, sbm)
-    whole = [OwnTask(settings, weighted, net).build_gated() for net in nets]
+    whole = [OwnGraphTask(settings, weighted, net).build_gated() for net in nets]
     monkeypatch.setattr(own_task, "LARGE", 50)
     monkeypatch.setattr(own_task, "CORNER", 40)
     seen: list[int] = []
@@ -200,11 +200,11 @@ def test_a_large_graph_is_tried_in_a_corner_if_the_model_lets_it(
         return attach(net, inputs, **kwargs)
 
     monkeypatch.setattr(own_task, "attach_gates", noted)
-    corner = [OwnTask(settings, weighted, net).build_gated() for net in nets]
+    corner = [OwnGraphTask(settings, weighted, net).build_gated() for net in nets]
     assert [str(a.layout) for a in whole] == [str(b.layout) for b in corner]
     assert seen == [40, 40]
     net = OfEveryNode(sbm.num_nodes, sbm.num_features, sbm.out_channels)
-    assert OwnTask(settings, sbm, net).build_gated().widths == [16]
+    assert OwnGraphTask(settings, sbm, net).build_gated().widths == [16]
     assert seen == [40, 40, 40, sbm.num_nodes]
 
 
@@ -230,7 +230,7 @@ def test_a_data_object_of_pyg_will_do(sbm: Graph, settings: Settings) -> None:
 
 def test_whether_training_disturbs_a_model_is_seen(sbm: Graph, settings: Settings) -> None:
     def disturbed(net: nn.Module) -> bool:
-        return _stirred(settings, net, prepare_edges(net, sbm)).disturbs_teacher
+        return _stirred(OwnGraphTask(settings, sbm, net)).disturbs_teacher
 
     assert disturbed(of_graph(Net, sbm))
     assert disturbed(of_graph(Net, sbm, dropout=0.0))  # its norm tells training from evaluation
@@ -240,7 +240,7 @@ def test_whether_training_disturbs_a_model_is_seen(sbm: Graph, settings: Setting
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        (Settings.of(objective="dgi"), "learns to classify nodes; received objective='dgi'"),
+        (Settings.of(objective="dgi"), "learns node-classification here; received objective='dgi'"),
         (Settings.of(dataset="mnist"), "dataset='mnist'"),
         (Settings.of("wide"), "narrowed by gates"),
         (Settings.of("nested"), "nested losses"),
@@ -269,6 +269,6 @@ def test_a_model_that_is_called_otherwise_is_refused(sbm: Graph, settings: Setti
 
 def test_a_model_whose_outputs_do_not_fit_is_refused(sbm: Graph, settings: Settings) -> None:
     with pytest.raises(
-        SettingsError, match=r"writes \[\d+, 1\] numbers for this graph, and \[\d+, \d\] are needed"
+        SettingsError, match=r"writes \[\d+, 1\] numbers for \d+ nodes, and \[\d+, \d\] are needed"
     ):
         narrow(Net(sbm.num_features, 1), sbm, settings=settings)

@@ -1,0 +1,116 @@
+"""Runs with somebody's own model that read batches: of whole graphs, or of images."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+from graphdam.data import GraphSet
+from graphdam.evaluation.module_cost import matrix_multiply_adds
+from graphdam.objectives import Classification, PreparedGraphs, PreparedImages
+from graphdam.training.image_task import TaskOnImages
+from graphdam.training.model import AnyObjective
+from graphdam.training.own_task import Call, OwnTask, takes
+from graphdam.training.settings import Settings
+
+TRACED, TIMED = 4, 64
+"""Graphs, or images, that a model is traced with; graphs that an inference is timed with."""
+
+
+@dataclass(frozen=True)
+class OwnGraphSetTask(OwnTask[PreparedGraphs]):
+    """On whole graphs.
+
+    Attributes:
+        graphs: the data.
+    """
+
+    settings: Settings
+    graphs: GraphSet
+    net: nn.Module
+
+    items_a_call: ClassVar[dict[str, int]] = {"graphs": TIMED}
+    called = "net(x, edge_index, batch)"
+    item = "graph"
+
+    @property
+    def example_shape(self) -> tuple[int, int]:
+        return len(self.graphs.train[:TRACED]), self.graphs.num_classes
+
+    @property
+    def data(self) -> GraphSet:
+        return self.graphs
+
+    @property
+    def name(self) -> str:
+        return self.graphs.name
+
+    @property
+    def split_name(self) -> str:
+        return "own"
+
+    def example(self) -> Call:
+        return self._call(self.graphs.train[:TRACED])
+
+    def inference_call(self) -> Call:
+        return self._call(self.graphs.test[:TIMED])
+
+    def _call(self, index: Tensor) -> Call:
+        return self.prepare(self.net, None).arguments(self.graphs.take(index))
+
+    def build_objective(self, model: nn.Module, *, seed: int) -> AnyObjective:
+        del model, seed
+        return Classification()
+
+    def prepare(self, model: nn.Module, objective: object) -> PreparedGraphs:
+        del model, objective
+        as_data = _takes_one(self.net)
+        named = tuple(name for name in self.graphs.further if as_data or takes(self.net, name))
+        return PreparedGraphs.of(
+            self.graphs, batch_size=self.settings.batch_size, named=named, as_data=as_data
+        )
+
+    def multiply_adds(self, model: nn.Module, prepared: PreparedGraphs) -> int:
+        """The mean over the test graphs."""
+        del prepared
+        given, further = self._call(self.graphs.test)
+        return round(matrix_multiply_adds(model, *given, **further) / self.graphs.test.numel())
+
+    def notes(self) -> list[str]:
+        unused = set(self.graphs.further) - set(self.prepare(self.net, None).named)
+        return [f"{name} is not used: the model takes none" for name in sorted(unused)]
+
+
+@dataclass(frozen=True)
+class OwnImageTask(OwnTask[PreparedImages], TaskOnImages[nn.Module]):
+    """On images."""
+
+    net: nn.Module
+
+    called = "net(images)"
+    item = "image"
+
+    @property
+    def example_shape(self) -> tuple[int, int]:
+        return len(self.images.train[:TRACED]), self.images.num_classes
+
+    def example(self) -> Call:
+        return (self.images.standardised(self.images.train[:TRACED]),), {}
+
+    def inference_call(self) -> Call:
+        return (self.timed_images(),), {}
+
+    def multiply_adds(self, model: nn.Module, prepared: PreparedImages) -> int:
+        """Of one image."""
+        del prepared
+        return matrix_multiply_adds(model, self.images.standardised(self.images.test[:1]))
+
+
+def _takes_one(net: nn.Module) -> bool:
+    """Whether a model is called with one argument, a PyG `Data`."""
+    parameters = inspect.signature(net.forward).parameters.values()
+    by_place = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return sum(each.kind in by_place and each.default is each.empty for each in parameters) == 1
