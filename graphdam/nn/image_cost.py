@@ -35,16 +35,23 @@ class PlannedCost:
     total: int = field(init=False)
 
     def __post_init__(self) -> None:
+        assert self.knows(self.gated), "no rule for a layer"
         model = self.gated.model
         device = next(model.parameters()).device
         self.products = layer_multiply_adds(model, torch.zeros(1, *self.shape, device=device))
         self.sizes = {}
         for path, module in model.named_modules():
-            own = [parameter.shape for parameter in module.parameters(recurse=False)]
-            assert not own or isinstance(module, _KNOWN), f"no rule for {type(module).__name__}"
-            assert getattr(module, "groups", 1) == 1, "no rule for grouped convolutions"
-            self.sizes[path] = own
+            self.sizes[path] = [each.shape for each in module.parameters(recurse=False)]
         self.total = num_parameters(model)
+
+    @staticmethod
+    def knows(gated: GatedModel) -> bool:
+        """Whether a model is of these layers alone."""
+        return all(
+            isinstance(module, _KNOWN) and getattr(module, "groups", 1) == 1
+            for module in gated.model.modules()
+            if next(module.parameters(recurse=False), None) is not None
+        )
 
     def __call__(self, *widths: int) -> dict[str, int]:
         """The cost with the first channels of every group, so many of each."""

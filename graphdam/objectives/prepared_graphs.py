@@ -14,6 +14,9 @@ from graphdam.data.graph import SplitName
 from graphdam.data.graph_set import GraphBatch, GraphSet
 from graphdam.objectives.prepared_batches import PreparedClasses
 
+COUNTED = 200
+"""Test graphs that the cost of a graph is the mean over, at most."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class PreparedGraphs(PreparedClasses):
@@ -67,6 +70,11 @@ class PreparedGraphs(PreparedClasses):
         if self.as_data:
             return (Data(batch.x, batch.edge_index, batch=batch.batch, **further),), {}
         return (batch.x, batch.edge_index, batch.batch), further
+
+    @property
+    def counted(self) -> Tensor:
+        """The graphs that what an inference costs is counted on."""
+        return self.graphs.test[:COUNTED]
 
     def outputs(self, model: nn.Module) -> Tensor:
         calls = map(self.arguments, self.inputs())

@@ -39,6 +39,7 @@ _NAMES = {
     "computers": "Computers",
     "cs": "CS",
     "tolokers": "Tolokers",
+    "enzymes": "ENZYMES",
     "gcn": "GCN",
     "graphsage": "GraphSAGE",
     "gat": "GAT",

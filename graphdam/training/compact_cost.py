@@ -37,6 +37,8 @@ def cost_of_widths(model: Model, prepared: Prepared) -> Cost:
         assert isinstance(model.net, GatedModel)
         return PlannedCost(model.net, model.shape)
     if isinstance(model, GatedModel):
+        if isinstance(prepared, PreparedImages) and PlannedCost.knows(model):
+            return PlannedCost(model, prepared.images.shape)
         return _OwnCost(model, *_call_of(prepared))
     if isinstance(model, IGMC):
         assert isinstance(prepared, PreparedRatings)
@@ -88,8 +90,7 @@ def _call_of(prepared: Prepared) -> tuple[int, tuple[Any, ...], Mapping[str, Any
     if isinstance(prepared, PreparedEdges):
         return 1, *prepared.call
     if isinstance(prepared, PreparedGraphs):
-        tested = prepared.graphs.test
-        return tested.numel(), *prepared.arguments(prepared.graphs.take(tested))
+        return prepared.counted.numel(), *prepared.arguments(prepared.graphs.take(prepared.counted))
     assert isinstance(prepared, PreparedImages)
     images = prepared.images
     return 1, (images.standardised(images.test[:1]),), {}

@@ -74,10 +74,9 @@ class OwnGraphSetTask(OwnTask[PreparedGraphs]):
         )
 
     def multiply_adds(self, model: nn.Module, prepared: PreparedGraphs) -> int:
-        """The mean over the test graphs."""
-        del prepared
-        given, further = self._call(self.graphs.test)
-        return round(matrix_multiply_adds(model, *given, **further) / self.graphs.test.numel())
+        """The mean over test graphs."""
+        given, further = self._call(prepared.counted)
+        return round(matrix_multiply_adds(model, *given, **further) / prepared.counted.numel())
 
     def notes(self) -> list[str]:
         unused = set(self.graphs.further) - set(self.prepare(self.net, None).named)

@@ -18,6 +18,7 @@ import graphdam
 from graphdam.data import GraphSet
 from graphdam.errors import SettingsError
 from graphdam.evaluation.module_cost import matrix_multiply_adds
+from graphdam.nn.image_cost import PlannedCost
 from graphdam.training import Settings, Trainer, narrow
 from graphdam.training.own_set_task import OwnGraphSetTask
 
@@ -163,6 +164,15 @@ def test_images_are_told_by_a_narrower_net_that_scores_what_is_said() -> None:
     less = quick_images(max_multiply_adds=whole // 3)
     small = narrow(net, images, settings=less).model
     assert matrix_multiply_adds(small, images.standardised(images.test[:1])) <= whole // 3
+
+
+def test_a_budget_of_images_is_told_from_the_plan_where_that_is_known(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    images, settings = tiny_images(), quick_images(max_multiply_adds=12_000)
+    planned = narrow(made(Small), images, settings=settings)
+    monkeypatch.setattr(PlannedCost, "knows", lambda _: False)
+    assert narrow(made(Small), images, settings=settings).widths == planned.widths
 
 
 def test_settings_that_say_nothing_of_such_data_are_refused() -> None:
