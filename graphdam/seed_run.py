@@ -20,7 +20,7 @@ from graphdam.training import Task, Trainer, seeded
 from graphdam.training.checkpoint import read_checkpoint
 from graphdam.training.ensemble import scores_together
 from graphdam.training.run_folder import RunFolder
-from graphdam.training.shrink import without_smallest_filters
+from graphdam.training.shrink import with_fresh_statistics, without_smallest_filters
 from graphdam.training.team import current_team
 
 LARGEST_DEVIATION = 1e-5
@@ -96,7 +96,8 @@ def run_seed(
     fit = trainer.fit(model, task.data, objective, seed=seed, checkpoint=checkpoint)
     model = fit.encoder
     if settings.removed_filters > 0:
-        model = without_smallest_filters(model, settings.removed_filters)
+        small = without_smallest_filters(model, settings.removed_filters)
+        model = with_fresh_statistics(small, task, seed=seed)
     prepared = task.prepare(model, objective)
     compact = model.compact()
     difference = task.deviation(model, compact, prepared)

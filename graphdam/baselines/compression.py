@@ -44,21 +44,37 @@ def largest_filters(
     return keep
 
 
-def largest_gated_filters(model: GatedModel, *, removed: float) -> dict[str, Tensor]:
-    """The same for the groups of a model that `attach_gates` traced."""
+def largest_gated_filters(
+    model: GatedModel, *, removed: float, streams: bool = False
+) -> dict[str, Tensor]:
+    """The same for the groups of a model that `attach_gates` traced.
+
+    Args:
+        model: which has these groups.
+        removed: the share of a group's channels that goes.
+        streams: whether it goes as well where several layers write a channel together, as in a
+            residual stream; there no one filter's size says what the channel is worth, and all of
+            them stay otherwise.
+    """
     keep, start = {}, 0
+    _check_share(removed)
     for group in model.groups:
         norms = torch.zeros(group.num_channels)
         for path in group.producers:
             row = torch.from_numpy(model.layout.writes[path]) - start
             norms += _channel_norms(model.model, path, row, group.num_channels)
-        keep[group.name] = _largest(norms, removed)
+        is_stream = len(group.producers) > 1 and not streams
+        keep[group.name] = _largest(norms, 0.0 if is_stream else removed)
         start += group.num_channels
     return keep
 
 
 def without_filters(
-    model: nn.Module, example_inputs: Tensor | Sequence[Any], *, removed: float
+    model: nn.Module,
+    example_inputs: Tensor | Sequence[Any],
+    *,
+    removed: float,
+    streams: bool = False,
 ) -> nn.Module:
     """A smaller model of the same class without the filters of smallest L1 norm.
 
@@ -69,6 +85,8 @@ def without_filters(
         model: MLP, CNN or another model that `attach_gates` can trace; not changed.
         example_inputs: see `attach_gates`.
         removed: the share of channels that goes, alike in every group.
+        streams: whether channels that several layers write lose it too, see
+            `largest_gated_filters`.
 
     Raises:
         SettingsError: a share out of range.
@@ -79,7 +97,7 @@ def without_filters(
     3
     """
     gated = attach_gates(model, example_inputs, gate="l1")  # every value is 1 at the start
-    return gated.compact(keep=largest_gated_filters(gated, removed=removed))
+    return gated.compact(keep=largest_gated_filters(gated, removed=removed, streams=streams))
 
 
 def factorised(model: nn.Module, *, removed: float) -> nn.Module:

@@ -14,11 +14,13 @@ from graphdam.seed_run import sparsity_of
 from graphdam.serving import load_any_run
 from graphdam.training import task_of
 from graphdam.training.model import Model
-from graphdam.training.shrink import without_smallest_filters
+from graphdam.training.shrink import with_fresh_statistics, without_smallest_filters
 
 
 def shrink_run(run: Path, reduction: Reduction, *, data_root: Path | None = None) -> RunRecord:
     """The record of a run of one seed whose model lost a share of itself, without retraining.
+
+    Batch norms take their statistics anew, see `with_fresh_statistics`.
 
     Args:
         run: the run folder.
@@ -32,7 +34,7 @@ def shrink_run(run: Path, reduction: Reduction, *, data_root: Path | None = None
     loaded = load_any_run(run, data_root=data_root)
     record = read_record(run)
     task = task_of(loaded.settings, loaded.graph)
-    small = _shrunk(loaded.encoder, reduction)
+    small = with_fresh_statistics(_shrunk(loaded.encoder, reduction), task, seed=loaded.seed)
     objective = task.build_objective(small, seed=loaded.seed)
     prepared = task.prepare(small, objective)
     scored = prepared.scored

@@ -71,7 +71,7 @@ class Reduction(Frozen):
     it was: `width` principal axes, columns of largest variance, first columns. "filters" removes
     the `share` of every layer's filters whose norm is smallest, "svd" makes two layers of each
     that together hold that `share` less, and "magnitude" puts that `share` of all weights, the
-    smallest, at zero.
+    smallest, at zero; after these three batch norms take their statistics anew.
     """
 
     method: Literal["truncate", "pca", "top-variance", "columns", "filters", "svd", "magnitude"]

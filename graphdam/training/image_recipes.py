@@ -81,6 +81,12 @@ _RECIPES: dict[str, dict[str, Any]] = {
     "aswl": {"gate": None, "system": "aswl", "sparsity_weight": 1.0},
 }
 
+_SMALL_BALLS: dict[str, Any] = {"lr": 1.0, "ball_radius": 3.0}
+"""Frank-Wolfe's where batch norms hide how large weights are: in large balls they grow, and their
+steps mean less and less, which elsewhere a weight decay prevents."""
+
+_WITH_BATCH_NORM = ("vgg16", "preresnet")
+
 _PLAIN_SGD: dict[str, Any] = {"gate_optimiser": "sgd", "gate_lr": 0.05}
 """The paper's experiments with images move the offsets as they move the weights."""
 
@@ -122,6 +128,8 @@ def image_defaults(recipe: str, dataset: str, model: str | None) -> dict[str, An
     values = {**unused("images"), **_SHARED, **of_model, **own, **_RECIPES[recipe], "model": chosen}
     if (name, chosen) in _EPOCHS:
         values["epochs"] = _EPOCHS[name, str(chosen)]
+    if recipe == "frank-wolfe" and chosen in _WITH_BATCH_NORM:
+        values |= _SMALL_BALLS
     if recipe == "irrelevance":
         values["epochs"] *= 2  # first the dense model is learnt, then it is pruned
     if recipe == "paper" and values.get("optimiser") == "sgd":

@@ -48,14 +48,24 @@ def test_a_residual_stream_loses_what_all_its_writers_together_write_least() -> 
     torch.manual_seed(0)
     model = PreResNet(8, in_channels=1, planes=(6, 8, 10)).eval()
     gated = attach_gates(model, images(32), gate="l1")
-    keep = largest_gated_filters(gated, removed=0.5)
+    keep = largest_gated_filters(gated, removed=0.5, streams=True)
     stream = next(group for group in gated.groups if "stem" in group.producers)
     norms = torch.zeros(6)
     for path in stream.producers:
         norms += model.get_parameter(f"{path}.weight").detach().abs().flatten(1).sum(1)
     assert keep[stream.name].tolist() == sorted(norms.argsort(descending=True)[:3].tolist())
-    small = without_filters(model, images(32), removed=0.5)
+    small = without_filters(model, images(32), removed=0.5, streams=True)
     assert num_parameters(small) < 0.4 * num_parameters(model)
+
+
+def test_a_residual_stream_stays_unless_it_is_meant() -> None:
+    torch.manual_seed(0)
+    model = PreResNet(8, in_channels=1, planes=(6, 8, 10)).eval()
+    gated = attach_gates(model, images(32), gate="l1")
+    keep = largest_gated_filters(gated, removed=0.5)
+    left = {group.name: len(keep[group.name]) / group.num_channels for group in gated.groups}
+    assert left == {group.name: 1.0 if len(group.producers) > 1 else 0.5 for group in gated.groups}
+    assert set(left.values()) == {0.5, 1.0}
 
 
 @pytest.mark.parametrize("kind", [GCN, GraphSAGE, GAT])
