@@ -37,7 +37,7 @@ def test_a_row_is_made_of_the_seeds_of_a_network() -> None:
     table = own_models.table([first, second])
     (row,) = table["rows"]
     assert row == [
-        *("Cora", "two GCN layers by hand", "9–11, 4", "10× fewer", "30× fewer"),
+        *("Cora", "two GCN layers by hand", "64 → 9–11, 4", "10× fewer", "30× fewer"),
         *("81.5 ± 0.7", "83.0 ± 1.4", "2"),
     ]
     assert len(row) == len(table["columns"])
