@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import Tensor, nn
+from torch_geometric.data import Data
 from typing_extensions import Self
 
 from graphdam.data import CSRMatrix, Graph
@@ -111,21 +112,26 @@ class PreparedEdges(OfGraph):
         x: the features, dense, on the model's device.
         edge_index: int64 [2, E].
         further: what else the model takes, by name.
+        as_data: whether it takes a PyG `Data` as its one argument.
     """
 
     x: Tensor
     edge_index: Tensor
     further: Mapping[str, Tensor]
+    as_data: bool = False
 
     @property
-    def call(self) -> tuple[tuple[Tensor, ...], Mapping[str, Tensor]]:
+    def call(self) -> tuple[tuple[Data | Tensor, ...], Mapping[str, Tensor]]:
         """What a model is called with: by place, and by name."""
+        if self.as_data:
+            return (Data(self.x, self.edge_index, **self.further),), {}
         return (self.x, self.edge_index), self.further
 
     def outputs(self, model: nn.Module, *, feature_dropout: float = 0.0) -> Tensor:
         """See `PreparedGraph.outputs`."""
         x = drop(self.x, feature_dropout, training=model.training)
-        return model(x, self.edge_index, **self.further)  # type: ignore[no-any-return]
+        given, further = replace(self, x=x).call
+        return model(*given, **further)  # type: ignore[no-any-return]
 
 
 def dropped(x: Tensor | CSRMatrix, p: float, *, training: bool) -> Tensor | CSRMatrix:

@@ -77,17 +77,16 @@ def narrow(
     wide teacher whose predictions it imitates, λ presses on its widths as long as it stays close
     to the teacher, and what is left is compacted.
 
-    =======================  ==========================================================  =========
-    data                     what the model is called with                               a row of
-    =======================  ==========================================================  =========
-    `Graph`, PyG `Data`      `net(x, edge_index)`                                        a node
-    `GraphSet`, PyG data     `net(x, edge_index, batch)`, or `net(data)` where it takes  a graph
-    set or list of `Data`    one argument alone
-    `Images`                 `net(images)`                                               an image
-    =======================  ==========================================================  =========
+    ========================================  ===========================  ===================
+    data                                      the model is called as       and writes a row of
+    ========================================  ===========================  ===================
+    `Graph`, PyG `Data`                       `net(x, edge_index)`         a node
+    `GraphSet`, PyG data set, list of `Data`  `net(x, edge_index, batch)`  a graph
+    `Images`                                  `net(images)`                an image
+    ========================================  ===========================  ===================
 
-    `edge_weight` and `edge_attr` are given by name where the model takes them and the data has
-    them.
+    Of graphs `edge_weight` and `edge_attr` are given by name where the model takes them and the
+    data has them; a model that takes one argument alone is given all of it as a PyG `Data`.
 
     Args:
         net: see above; writes scores of the classes. Not changed.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -13,7 +12,7 @@ from graphdam.evaluation.module_cost import matrix_multiply_adds
 from graphdam.objectives import Classification, PreparedGraphs, PreparedImages
 from graphdam.training.image_task import TaskOnImages
 from graphdam.training.model import AnyObjective
-from graphdam.training.own_task import Call, OwnTask, takes
+from graphdam.training.own_task import Call, OwnTask, takes, takes_one
 from graphdam.training.settings import Settings
 
 TRACED, TIMED = 4, 64
@@ -33,7 +32,7 @@ class OwnGraphSetTask(OwnTask[PreparedGraphs]):
     net: nn.Module
 
     items_a_call: ClassVar[dict[str, int]] = {"graphs": TIMED}
-    called = "net(x, edge_index, batch)"
+    read = "x, edge_index, batch"
     item = "graph"
 
     @property
@@ -67,7 +66,7 @@ class OwnGraphSetTask(OwnTask[PreparedGraphs]):
 
     def prepare(self, model: nn.Module, objective: object) -> PreparedGraphs:
         del model, objective
-        as_data = _takes_one(self.net)
+        as_data = takes_one(self.net)
         named = tuple(name for name in self.graphs.further if as_data or takes(self.net, name))
         return PreparedGraphs.of(
             self.graphs, batch_size=self.settings.batch_size, named=named, as_data=as_data
@@ -89,8 +88,12 @@ class OwnImageTask(OwnTask[PreparedImages], TaskOnImages[nn.Module]):
 
     net: nn.Module
 
-    called = "net(images)"
+    read = "images"
     item = "image"
+
+    @property
+    def called(self) -> str:
+        return f"net({self.read})"
 
     @property
     def example_shape(self) -> tuple[int, int]:
@@ -106,10 +109,3 @@ class OwnImageTask(OwnTask[PreparedImages], TaskOnImages[nn.Module]):
         """Of one image."""
         del prepared
         return matrix_multiply_adds(model, self.images.standardised(self.images.test[:1]))
-
-
-def _takes_one(net: nn.Module) -> bool:
-    """Whether a model is called with one argument, a PyG `Data`."""
-    parameters = inspect.signature(net.forward).parameters.values()
-    by_place = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    return sum(each.kind in by_place and each.default is each.empty for each in parameters) == 1

@@ -38,13 +38,18 @@ class OwnTask(Task[nn.Module, P]):
 
     Attributes:
         net: the model as it was given, without gates.
-        called: how messages write a call of it.
+        read: what messages say that it is called with.
         item: what it writes a row of.
     """
 
     net: nn.Module
-    called: ClassVar[str]
+    read: ClassVar[str]
     item: ClassVar[str]
+
+    @property
+    def called(self) -> str:
+        """How messages write a call of the model."""
+        return f"net({'data' if takes_one(self.net) else self.read})"
 
     @property
     @abstractmethod
@@ -92,7 +97,7 @@ class OwnGraphTask(OwnTask[PreparedEdges], TaskOnGraph[nn.Module, PreparedEdges]
 
     net: nn.Module
 
-    called = "net(x, edge_index)"
+    read = "x, edge_index"
     item = "node"
 
     @property
@@ -124,17 +129,18 @@ class OwnGraphTask(OwnTask[PreparedEdges], TaskOnGraph[nn.Module, PreparedEdges]
         return matrix_multiply_adds(model, *given, **further)
 
     def notes(self) -> list[str]:
-        if self.graph.edge_weight is not None and not takes(self.net, "edge_weight"):
+        used = prepare_edges(self.net, self.graph).further
+        if self.graph.edge_weight is not None and not used:
             return [f"the edge weights of {self.graph.name} are not used: the model takes none"]
         return []
 
 
 def prepare_edges(net: nn.Module, graph: Graph) -> PreparedEdges:
     """The graph as a model reads it that is called with features, edges and, perhaps, weights."""
-    further = {}
-    if graph.edge_weight is not None and takes(net, "edge_weight"):
+    as_data, further = takes_one(net), {}
+    if graph.edge_weight is not None and (as_data or takes(net, "edge_weight")):
         further["edge_weight"] = graph.edge_weight
-    return PreparedEdges(graph, graph.dense_x(), graph.edge_index, further)
+    return PreparedEdges(graph, graph.dense_x(), graph.edge_index, further, as_data)
 
 
 def _corner(prepared: PreparedEdges) -> PreparedEdges:
@@ -152,3 +158,10 @@ def _corner(prepared: PreparedEdges) -> PreparedEdges:
 def takes(net: nn.Module, name: str) -> bool:
     """Whether a model is called with something of this name."""
     return name in inspect.signature(net.forward).parameters
+
+
+def takes_one(net: nn.Module) -> bool:
+    """Whether a model is called with one argument, as with a PyG `Data`."""
+    parameters = inspect.signature(net.forward).parameters.values()
+    by_place = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return sum(each.kind in by_place and each.default is each.empty for each in parameters) == 1

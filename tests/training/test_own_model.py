@@ -254,17 +254,38 @@ def test_settings_that_say_nothing_of_such_a_model_are_refused(
         narrow(of_graph(Net, sbm), sbm, settings=settings)
 
 
+class OfData(Weighted):
+    """Called with a PyG `Data`, as in PyG's introduction."""
+
+    def forward(self, data: Data) -> Tensor:  # type: ignore[override]
+        assert data.x is not None
+        assert data.edge_index is not None
+        return super().forward(data.x, data.edge_index, data.edge_weight)
+
+
+def test_a_model_that_takes_a_data_object_is_given_one(sbm: Graph, settings: Settings) -> None:
+    weights = torch.rand(sbm.num_edges, generator=torch.Generator().manual_seed(0))
+    weighted = replace(sbm, edge_weight=weights)
+    found = narrow(of_graph(OfData, sbm), weighted, settings=settings)
+    assert type(found.model) is OfData
+    assert found.notes == found.fit.notes
+    same = narrow(of_graph(Weighted, sbm), weighted, settings=settings)
+    assert_same_weights(found.model, same.model)
+
+
 def test_a_model_that_is_called_otherwise_is_refused(sbm: Graph, settings: Settings) -> None:
-    class OfData(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.first = GCNConv(sbm.num_features, 4)
+    class OfThree(Weighted):
+        def forward(self, x: Tensor, edge_index: Tensor, z: Tensor) -> Tensor:  # type: ignore[override]
+            return super().forward(x, edge_index) + z
 
-        def forward(self, data: Data) -> Tensor:
-            return self.first(data.x, data.edge_index)  # type: ignore[no-any-return]
+    class OfFeatures(Weighted):
+        def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
+            return self.first.lin(x)  # type: ignore[no-any-return]
 
-    with pytest.raises(SettingsError, match=r"OfData could not be called as net\(x, edge_index\)"):
-        narrow(OfData(), sbm, settings=settings)
+    with pytest.raises(SettingsError, match=r"OfThree could not be called as net\(x, edge_index\)"):
+        narrow(of_graph(OfThree, sbm), sbm, settings=settings)
+    with pytest.raises(SettingsError, match=r"OfFeatures could not be called as net\(data\) on"):
+        narrow(of_graph(OfFeatures, sbm), sbm, settings=settings)
 
 
 def test_a_model_whose_outputs_do_not_fit_is_refused(sbm: Graph, settings: Settings) -> None:
