@@ -162,6 +162,7 @@ def takes(net: nn.Module, name: str) -> bool:
 
 def takes_one(net: nn.Module) -> bool:
     """Whether a model is called with one argument, as with a PyG `Data`."""
-    parameters = inspect.signature(net.forward).parameters.values()
+    parameters = inspect.signature(net.forward).parameters
     by_place = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    return sum(each.kind in by_place and each.default is each.empty for each in parameters) == 1
+    needed = [p for p in parameters.values() if p.kind in by_place and p.default is p.empty]
+    return len(needed) == 1 and "edge_index" not in parameters

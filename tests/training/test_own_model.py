@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch_geometric.data import Data
-from torch_geometric.nn import BatchNorm, GATConv, GCNConv, SAGEConv
+from torch_geometric.nn import GCN, BatchNorm, GATConv, GCNConv, SAGEConv
 from training_runs import assert_same_weights
 
 import graphdam
@@ -23,7 +23,7 @@ from graphdam.evaluation.module_cost import matrix_multiply_adds, module_multipl
 from graphdam.gates import gates_of
 from graphdam.training import Settings, Trainer, narrow, own_task
 from graphdam.training.own_model import _stirred
-from graphdam.training.own_task import OwnGraphTask, prepare_edges
+from graphdam.training.own_task import OwnGraphTask, prepare_edges, takes_one
 
 MakeSettings = Callable[..., Settings]
 
@@ -271,6 +271,20 @@ def test_a_model_that_takes_a_data_object_is_given_one(sbm: Graph, settings: Set
     assert found.notes == found.fit.notes
     same = narrow(of_graph(Weighted, sbm), weighted, settings=settings)
     assert_same_weights(found.model, same.model)
+
+
+def test_which_models_take_a_data_object_is_seen() -> None:
+    class Optional(nn.Module):
+        def forward(self, x: Tensor, edge_index: Tensor | None = None) -> Tensor:
+            return x if edge_index is None else x[edge_index[0]]
+
+    class Flagged(nn.Module):
+        def forward(self, data: Data, flag: bool = False, *, scale: float) -> Data:
+            del flag, scale
+            return data
+
+    nets = (OfData(4, 3), Flagged(), Weighted(4, 3), Optional(), GCN(4, 4, num_layers=1))
+    assert [takes_one(net) for net in nets] == [True, True, False, False, False]
 
 
 def test_a_model_that_is_called_otherwise_is_refused(sbm: Graph, settings: Settings) -> None:
