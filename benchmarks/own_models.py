@@ -230,7 +230,8 @@ def _span(values: Sequence[int]) -> str:
 
 def _fewer(runs: Sequence[dict[str, Any]], what: str) -> str:
     ratios = [wide / small for wide, small in (each[what] for each in runs)]
-    return f"{fmean(ratios):.0f}× fewer"
+    ratio = fmean(ratios)
+    return f"{ratio:.{1 if ratio < 2 else 0}f}× fewer"
 
 
 def _mean(values: Sequence[float]) -> str:

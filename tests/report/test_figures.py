@@ -172,6 +172,20 @@ def test_a_panel_ends_above_failures_and_names_them() -> None:
     assert axes.get_ylim()[0] == pytest.approx(74.1 - 0.1 * (84 - 74.1))
 
 
+def test_a_panel_that_is_about_what_fails_shows_all_of_it() -> None:
+    panel = Panel("Cora", tuple(failures()), "accuracy")
+    best = max(panel.records, key=panel.mean)
+    few = Panel(
+        "Cora", (best, *(each for each in panel.records if panel.mean(each) < 70)), "accuracy"
+    )
+    for members, is_ended in ((panel, True), (few, False)):
+        axes = Figure().subplots()
+        axes.set(xlim=(4, 16), ylim=(30, 90))
+        styles = styles_of([line_name(record) for record in members.records])
+        end_below(axes, members, styles, lambda record: 8.0, unless_most=True)
+        assert (axes.get_ylim() != (30, 90)) == is_ended
+
+
 def test_panels_of_one_data_set_are_told_apart() -> None:
     changes: list[dict[str, Any]] = [{}, {"split": "random"}, {"graphdam_version": "0.2.0"}]
     members = [RunRecord.model_validate({**EXAMPLE.model_dump(), **one}) for one in changes]

@@ -74,11 +74,17 @@ def draw_band(axes: Axes, panel: Panel) -> None:
 
 
 def end_below(
-    axes: Axes, panel: Panel, styles: Mapping[str, Style], cost: Callable[[RunRecord], float]
+    axes: Axes,
+    panel: Panel,
+    styles: Mapping[str, Style],
+    cost: Callable[[RunRecord], float],
+    *,
+    unless_most: bool = False,
 ) -> None:
     """Ends a panel where only failures would lie, so that the others can be told apart.
 
-    Worked out with errors turned around, so that what is below is worse.
+    With `unless_most` all are shown where most would lie below: the panel is about them. Worked
+    out with errors turned around, so that what is below is worse.
     """
     from matplotlib.patheffects import withStroke
 
@@ -89,7 +95,8 @@ def end_below(
     best = max(heights.values()) if band is None else sign * shown(panel.score, band[1].mean)
     limit = best - depth
     kept = [record for record in panel.records if heights[id(record)] >= limit]
-    if len(kept) == len(panel.records):
+    all_are_shown = unless_most and 2 * len(kept) < len(panel.records)
+    if all_are_shown or len(kept) == len(panel.records):
         return
     lowest = min(heights[id(record)] for record in kept)
     bottom = min(heights[id(record)] - panel.std(record) for record in kept)

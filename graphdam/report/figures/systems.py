@@ -79,7 +79,7 @@ def draw_systems(records: Sequence[RunRecord], path: str | Path) -> Path:
                     draw_methods(axes, panel, styles, column.count)
                     low, high = limits([column.count(record) for record in shown])
                     log_axis(axes, low=low, high=high)
-                    end_below(axes, panel, styles, column.count)
+                    end_below(axes, panel, styles, column.count, unless_most=True)
                     span_at_least(axes, 2.0)
             line[0].set_ylabel(f"{row.title}\n{metric_text(row.score)} (%)")
         legend_below(figure, first=list(styles), width=width)
