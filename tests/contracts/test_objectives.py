@@ -16,7 +16,9 @@ from graphdam.objectives import Objective, PreparedGraph, prepare_graph
 from graphdam.training import Settings, build_gated, build_objective, build_wide
 from graphdam.training.recipes import OBJECTIVES
 
-every_objective = pytest.mark.parametrize("name", sorted(OBJECTIVES))
+OF_ONE_GRAPH = sorted(set(OBJECTIVES) - {"graph-classification"})  # which reads a set of graphs
+
+every_objective = pytest.mark.parametrize("name", OF_ONE_GRAPH)
 
 NEARLY_NOTHING = 1e-3
 """What the ridge of an embedding's decoder leaves of a teacher that imitates itself."""
