@@ -41,7 +41,8 @@ class FrankWolfe(torch.optim.Optimizer):
     :math:`-\eta m`.
 
     Departures: the momentum starts as the first gradient; a weight decay, which the paper has no
-    need of, is an L2 penalty's.
+    need of, is an L2 penalty's; in large spectral balls v is nearly the minimiser
+    (`NormBall.minimise_from`).
 
     Args:
         params: parameters, or groups of them.

@@ -11,7 +11,7 @@ from graphdam.baselines.norm_balls import NormBall, checked_k, k_support_norm
 from graphdam.errors import SettingsError
 
 EXACT_UP_TO = 64
-"""The smaller side of a matrix up to which eigenvectors are as fast as what replaces them."""
+"""The smaller side of a matrix up to which eigenvectors cost little beside a training step."""
 
 
 class SpectralKSupportBall(NormBall):

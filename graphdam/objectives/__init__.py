@@ -8,7 +8,13 @@ from graphdam.objectives.links import LinkReconstruction
 from graphdam.objectives.node_classification import NodeClassification
 from graphdam.objectives.objective import Evaluation, Objective
 from graphdam.objectives.prefixes import PrefixScore, score_prefixes
-from graphdam.objectives.prepared import Prepared, PreparedEdges, PreparedGraph, prepare_graph
+from graphdam.objectives.prepared import (
+    Counted,
+    Prepared,
+    PreparedEdges,
+    PreparedGraph,
+    prepare_graph,
+)
 from graphdam.objectives.prepared_batches import PreparedClasses
 from graphdam.objectives.prepared_graphs import PreparedGraphs
 from graphdam.objectives.prepared_images import PreparedImages
@@ -23,6 +29,7 @@ from graphdam.objectives.views import Bootstrap, Grace
 __all__ = [
     "Bootstrap",
     "Classification",
+    "Counted",
     "DeepGraphInfomax",
     "EmbeddingObjective",
     "Evaluation",

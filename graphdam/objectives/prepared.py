@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 from torch_geometric.data import Data
@@ -14,6 +15,14 @@ from graphdam.data import CSRMatrix, Graph
 from graphdam.data.dropout import drop
 from graphdam.data.graph import SplitName
 from graphdam.nn import Adjacency, Encoder
+
+
+class Counted(NamedTuple):
+    """A call whose cost is counted: of how many items, its arguments by place and by name."""
+
+    items: int
+    given: tuple[Any, ...]
+    further: Mapping[str, Any]
 
 
 class Prepared(ABC):
@@ -126,6 +135,11 @@ class PreparedEdges(OfGraph):
         if self.as_data:
             return (Data(self.x, self.edge_index, **self.further),), {}
         return (self.x, self.edge_index), self.further
+
+    @property
+    def counted(self) -> Counted:
+        """What the cost of an inference is counted on."""
+        return Counted(1, *self.call)
 
     def outputs(self, model: nn.Module, *, feature_dropout: float = 0.0) -> Tensor:
         """See `PreparedGraph.outputs`."""

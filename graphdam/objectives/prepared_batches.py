@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from typing_extensions import Self
 
 from graphdam.data.graph import SplitName
-from graphdam.objectives.prepared import Prepared
+from graphdam.objectives.prepared import Counted, Prepared
 
 LOOKED_AT = 5_000
 """At most so many of the validation part are scored after an epoch."""
@@ -84,6 +84,11 @@ class PreparedClasses(PreparedBatches):
     @abstractmethod
     def outputs(self, model: nn.Module) -> Tensor:
         """What a model says of all of them: [n, C]."""
+
+    @property
+    @abstractmethod
+    def counted(self) -> Counted:
+        """What the cost of an image, or of a graph, is counted on."""
 
     @abstractmethod
     def labels(self, split: SplitName) -> Tensor:

@@ -12,6 +12,7 @@ from typing_extensions import Self
 
 from graphdam.data.graph import SplitName
 from graphdam.data.graph_set import GraphBatch, GraphSet
+from graphdam.objectives.prepared import Counted
 from graphdam.objectives.prepared_batches import PreparedClasses
 
 COUNTED = 200
@@ -72,9 +73,9 @@ class PreparedGraphs(PreparedClasses):
         return (batch.x, batch.edge_index, batch.batch), further
 
     @property
-    def counted(self) -> Tensor:
-        """The graphs that what an inference costs is counted on."""
-        return self.graphs.test[:COUNTED]
+    def counted(self) -> Counted:
+        tested = self.graphs.test[:COUNTED]
+        return Counted(tested.numel(), *self.arguments(self.graphs.take(tested)))
 
     def outputs(self, model: nn.Module) -> Tensor:
         calls = map(self.arguments, self.inputs())

@@ -12,6 +12,7 @@ from typing_extensions import Self
 from graphdam.data import Images
 from graphdam.data.crops import crop_and_flip
 from graphdam.data.graph import SplitName
+from graphdam.objectives.prepared import Counted
 from graphdam.objectives.prepared_batches import PreparedClasses
 
 
@@ -61,6 +62,10 @@ class PreparedImages(PreparedClasses):
 
     def outputs(self, model: nn.Module) -> Tensor:
         return torch.cat([model(x) for x in self.inputs()])
+
+    @property
+    def counted(self) -> Counted:
+        return Counted(1, (self.images.standardised(self.images.test[:1]),), {})
 
     def labels(self, split: SplitName) -> Tensor:
         return self.images.y[self.parts[split]]

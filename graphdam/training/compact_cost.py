@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import torch
+from torch import nn
 
 from graphdam.compaction import ChannelGroup, GatedModel
 from graphdam.evaluation.cost import num_parameters
@@ -14,10 +14,11 @@ from graphdam.nn import IGMC, Encoder, ImageModel
 from graphdam.nn.image_cost import PlannedCost
 from graphdam.nn.surgery import compact
 from graphdam.objectives import (
+    Counted,
     Prepared,
+    PreparedClasses,
     PreparedEdges,
     PreparedGraph,
-    PreparedGraphs,
     PreparedImages,
     PreparedRatings,
 )
@@ -39,7 +40,8 @@ def cost_of_widths(model: Model, prepared: Prepared) -> Cost:
     if isinstance(model, GatedModel):
         if isinstance(prepared, PreparedImages) and PlannedCost.knows(model):
             return PlannedCost(model, prepared.images.shape)
-        return _OwnCost(model, *_call_of(prepared))
+        assert isinstance(prepared, PreparedEdges | PreparedClasses)
+        return _OwnCost(model, prepared.counted)
     if isinstance(model, IGMC):
         assert isinstance(prepared, PreparedRatings)
         return _RatingCost(model, prepared)
@@ -67,33 +69,24 @@ class _EncoderCost:
 class _OwnCost:
     """Counted on somebody's own model, compacted; of its operations matrix products alone."""
 
-    def __init__(
-        self, model: GatedModel, items: int, given: tuple[Any, ...], further: Mapping[str, Any]
-    ) -> None:
+    def __init__(self, model: GatedModel, counted: Counted) -> None:
         self.model = model
-        self.items = items
-        self.given, self.further = given, further
+        self.counted = counted
 
     def __call__(self, *widths: int) -> dict[str, int]:
         names = (group.name for group in self.model.groups)
         keep = {name: torch.arange(width) for name, width in zip(names, widths, strict=True)}
         small = self.model.compact(keep=keep)
-        products = matrix_multiply_adds(small, *self.given, **self.further)
         return {
             "parameters": num_parameters(small),
-            "multiply_adds": round(products / self.items),
+            "multiply_adds": multiply_adds_an_item(small, self.counted),
         }
 
 
-def _call_of(prepared: Prepared) -> tuple[int, tuple[Any, ...], Mapping[str, Any]]:
-    """How many items an inference is counted on, and what the model is called with."""
-    if isinstance(prepared, PreparedEdges):
-        return 1, *prepared.call
-    if isinstance(prepared, PreparedGraphs):
-        return prepared.counted.numel(), *prepared.arguments(prepared.graphs.take(prepared.counted))
-    assert isinstance(prepared, PreparedImages)
-    images = prepared.images
-    return 1, (images.standardised(images.test[:1]),), {}
+def multiply_adds_an_item(model: nn.Module, counted: Counted) -> int:
+    """What a call costs, divided among its items."""
+    products = matrix_multiply_adds(model, *counted.given, **counted.further)
+    return round(products / counted.items)
 
 
 class _RatingCost:

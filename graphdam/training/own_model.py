@@ -108,7 +108,8 @@ def narrow(
         InexactError: nothing can be gated, see `attach_gates`; layers that cannot lose channels
             exactly are left as they are.
         SettingsError: settings that say nothing of such a model, or one that writes anything but
-            a score for each class of every node.
+            a score for each class of every node, graph or image.
+        DataError: graphs that cannot be learnt from, see `GraphSet.of`.
         TrainingError: a loss that is not finite, or a checkpoint of another run.
 
     >>> from torch_geometric.nn import GCN

@@ -8,7 +8,6 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from graphdam.data import GraphSet
-from graphdam.evaluation.module_cost import matrix_multiply_adds
 from graphdam.objectives import Classification, PreparedGraphs, PreparedImages
 from graphdam.training.image_task import TaskOnImages
 from graphdam.training.model import AnyObjective
@@ -72,11 +71,6 @@ class OwnGraphSetTask(OwnTask[PreparedGraphs]):
             self.graphs, batch_size=self.settings.batch_size, named=named, as_data=as_data
         )
 
-    def multiply_adds(self, model: nn.Module, prepared: PreparedGraphs) -> int:
-        """The mean over test graphs."""
-        given, further = self._call(prepared.counted)
-        return round(matrix_multiply_adds(model, *given, **further) / prepared.counted.numel())
-
     def notes(self) -> list[str]:
         unused = set(self.graphs.further) - set(self.prepare(self.net, None).named)
         return [f"{name} is not used: the model takes none" for name in sorted(unused)]
@@ -104,8 +98,3 @@ class OwnImageTask(OwnTask[PreparedImages], TaskOnImages[nn.Module]):
 
     def inference_call(self) -> Call:
         return (self.timed_images(),), {}
-
-    def multiply_adds(self, model: nn.Module, prepared: PreparedImages) -> int:
-        """Of one image."""
-        del prepared
-        return matrix_multiply_adds(model, self.images.standardised(self.images.test[:1]))

@@ -17,9 +17,9 @@ from typing_extensions import TypeVar
 from graphdam.compaction import GatedModel, attach_gates, difference
 from graphdam.data import Graph
 from graphdam.errors import InexactError
-from graphdam.evaluation.module_cost import matrix_multiply_adds
 from graphdam.objectives import NodeClassification, PreparedClasses, PreparedEdges
 from graphdam.training.build import gate_maker
+from graphdam.training.compact_cost import multiply_adds_an_item
 from graphdam.training.graph_task import TaskOnGraph
 from graphdam.training.model import AnyObjective
 from graphdam.training.task import Task
@@ -86,6 +86,9 @@ class OwnTask(Task[nn.Module, P]):
         wide, small = (prepared.outputs(each.eval()) for each in (model, compact))
         return difference(wide, small, relative=True)
 
+    def multiply_adds(self, model: nn.Module, prepared: P) -> int:
+        return multiply_adds_an_item(model, prepared.counted)
+
     def inference(self, model: nn.Module) -> Callable[[], Tensor]:
         given, further = self.inference_call()
         return lambda: model(*given, **further)
@@ -123,10 +126,6 @@ class OwnGraphTask(OwnTask[PreparedEdges], TaskOnGraph[nn.Module, PreparedEdges]
     def prepare(self, model: nn.Module, objective: object) -> PreparedEdges:
         del model, objective
         return prepare_edges(self.net, self.graph)
-
-    def multiply_adds(self, model: nn.Module, prepared: PreparedEdges) -> int:
-        given, further = prepared.call
-        return matrix_multiply_adds(model, *given, **further)
 
     def notes(self) -> list[str]:
         used = prepare_edges(self.net, self.graph).further

@@ -16,6 +16,7 @@ from graphdam.bench import Bench, Cell, find_bench, run_bench
 from graphdam.bench.reduce import reduce_run
 from graphdam.errors import SettingsError
 from graphdam.evaluation.cost import num_parameters
+from graphdam.nn import ImageModel
 from graphdam.report import BenchFolder, Reduction, group_records, read_record, write_group
 from graphdam.serving import load_any_run
 from graphdam.training.shrink import without_smallest_filters
@@ -71,6 +72,23 @@ def test_nothing_removed_scores_what_the_run_scored(runs: dict[str, Path]) -> No
     for name in ("images", "graph"):
         found, before = reduce_run(runs[name], share("filters", 0.0)), read_record(runs[name])
         assert (found.val, found.test) == (before.val, before.test)
+
+
+def test_cut_models_are_scored_with_fresh_statistics(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def counted(model: ImageModel, *_: object, **__: object) -> ImageModel:
+        cut.append(model.widths)
+        return model
+
+    cut: list[list[int]] = []
+    for place in ("graphdam.bench.shrink", "graphdam.seed_run"):
+        monkeypatch.setattr(f"{place}.with_fresh_statistics", counted)
+    settings = {"model": "preresnet", "depth": 8, "epochs": 1}
+    record = pipeline.run(quick_images("wide", removed_filters=0.5, **settings), tmp_path / "cut")
+    assert cut == record.widths
+    pipeline.run(quick_images("wide", **settings), tmp_path / "whole")
+    assert reduce_run(tmp_path / "whole", share("filters", 0.5)).widths == cut[1:] == cut[:1]
 
 
 @pytest.mark.parametrize(

@@ -127,6 +127,12 @@ def test_filters_removed_from_a_model_of_images(model: str) -> None:
     assert torch.allclose(without_smallest_filters(wide, 0.0)(x), wide(x), atol=1e-5)
 
 
+def test_balls_are_small_where_batch_norms_are() -> None:
+    settings = [Settings.of("frank-wolfe", dataset=name) for name in ("cifar10-subset", "mnist")]
+    assert [(each.ball_radius, each.lr) for each in settings] == [(3.0, 1.0), (10.0, 0.5)]
+    assert Settings.of("frank-wolfe", dataset="cifar10-subset", ball_radius=5.0).ball_radius == 5
+
+
 def test_batch_norms_of_a_cut_model_are_of_what_reaches_them() -> None:
     settings, images = quick_images("wide", model="preresnet", epochs=1, depth=8), tiny_images()
     task = ImageTask(settings, images)
