@@ -12,6 +12,7 @@ from graphdam.data import Graph
 from graphdam.data.graph import SplitName
 from graphdam.data.held_out import HeldOut
 from graphdam.data.link_split import FreePairs, LinkSplit
+from graphdam.data.pair_products import pair_products
 from graphdam.evaluation.links import link_products, scores_of_products
 from graphdam.evaluation.ogb import hits_at, ogb_link_score
 from graphdam.nn import Encoder
@@ -53,8 +54,7 @@ class Pairs:
 
     def logits(self, z: Tensor) -> Tensor:
         """The inner products of the linked pairs, then those of the others: [2 E]."""
-        pairs = torch.cat([self.links, self.others], dim=1)
-        return (z[pairs[0]] * z[pairs[1]]).sum(1)
+        return pair_products(z, torch.cat([self.links, self.others], dim=1))
 
 
 class LinkReconstruction(Objective):
@@ -151,13 +151,12 @@ class LinkReconstruction(Objective):
     @torch.no_grad()
     def evaluate(self, outputs: Tensor, prepared: PreparedGraph, split: SplitName) -> Evaluation:
         held_out = self._held_out(split)
-        logits = [(outputs[a] * outputs[b]).sum(1) for a, b in held_out]
         products = link_products(outputs, *held_out)
         if self.evaluator is None:
             score = scores_of_products(*products).auc
         else:
             score = ogb_link_score(self.evaluator, *products)
-        return Evaluation(score, float(_reconstruction(*logits)))
+        return Evaluation(score, float(_reconstruction(*products)))
 
     def score_outputs(
         self, outputs: Tensor, prepared: PreparedGraph, *splits: SplitName
