@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import os
 import pickle
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import pytest
 import scipy.sparse as sp
 import torch
 from hypothesis import settings
+from ogb_files import Written, expect_sizes_of, made_up, write_set
 from torch import Tensor
 
 from graphdam.data.csr import CSRMatrix
@@ -131,3 +133,32 @@ def write_fake_cora() -> Callable[[Path], Path]:
         return folder
 
     return write
+
+
+@pytest.fixture(autouse=True)
+def nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A question ends the test: OGB's own loader asks some."""
+
+    def asked(*arguments: object) -> str:
+        raise AssertionError("a question was asked")
+
+    monkeypatch.setattr(builtins, "input", asked)
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Written]:
+    """Writes a set under tmp_path/root."""
+
+    def write(name: str) -> Written:
+        written = made_up(name)
+        write_set(tmp_path / "root", name, written)
+        expect_sizes_of(written, name, monkeypatch)
+        return written
+
+    return write
+
+
+@pytest.fixture
+def arxiv(place: Callable[[str], Written], tmp_path: Path) -> Path:
+    place("ogbn-arxiv")
+    return tmp_path / "root" / "ogbn_arxiv"
