@@ -2,34 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from graphdam.data.csr_product import NARROW, compiled_product, multiply
+from graphdam.data.csr_product import compiled_product, multiply
+from graphdam.data.csr_tiles import Tile, cut_tiles, is_tiled, pointer_of, times_by_tiles
 from graphdam.data.dropout import drop
-
-TILE_ROWS = 512
-"""Rows of a tall matrix in a tile: so many of a wide gradient stay in a core's cache."""
-
-TILED_FROM = 2**22
-"""Entries of a gradient from which on it no longer stays in the cache that all cores share."""
-
-TILE_ENTRIES = 16
-"""Entries of a tile for each row of the product, below which adding tiles up costs more."""
-
-
-class _Tile(NamedTuple):
-    """Some rows of a matrix, transposed: the entries by column, and where they stand in `value`."""
-
-    start: int
-    stop: int
-    pointer: Tensor
-    column: Tensor
-    order: Tensor
 
 
 class CSRMatrix:
@@ -56,13 +37,13 @@ class CSRMatrix:
         value: Tensor,
         shape: tuple[int, int],
         transposed: tuple[Tensor, Tensor, Tensor] | None = None,
-        tiles: list[_Tile] | None = None,
+        tiles: list[Tile] | None = None,
     ) -> None:
         self.row_pointer, self.column, self.value = row_pointer, column, value
         self.shape = shape
         self._transposed = transposed  # made when first needed, where it is not given
         # made when first needed, and shared by all that differ in their values only
-        self._tiles: list[_Tile] = [] if tiles is None else tiles
+        self._tiles: list[Tile] = [] if tiles is None else tiles
         self._value_transposed: Tensor | None = None
         # what this one's rows are the reordered rows of, and where each of those has gone
         self._before: tuple[CSRMatrix, Tensor] | None = None
@@ -77,7 +58,7 @@ class CSRMatrix:
         row, column, value = row[by_row], column[by_row], value[by_row]
         index_type = torch.int32 if max(*shape, row.numel()) < 2**31 else torch.int64
         return cls(
-            _pointer(row, shape[0]).to(index_type),
+            pointer_of(row, shape[0]).to(index_type),
             column.to(index_type),
             value,
             shape,
@@ -220,7 +201,7 @@ class CSRMatrix:
         """The matrix whose row i is row `index[i]` of this one."""
         target, entry = self.entries_of(index)
         return CSRMatrix(
-            _pointer(target, index.numel()).to(self.row_pointer.dtype),
+            pointer_of(target, index.numel()).to(self.row_pointer.dtype),
             self.column[entry],
             self.value[entry],
             (index.numel(), self.shape[1]),
@@ -251,42 +232,19 @@ class CSRMatrix:
         return multiply(self.row_pointer, self.column, self.value, self.shape, other)
 
     def _transposed_times(self, other: Tensor) -> Tensor:
-        if self._is_tiled(other.size(1)):
-            return self._transposed_times_by_tiles(other)
+        if self.device.type == "cpu" and is_tiled(self.shape, self.num_entries, other.size(1)):
+            if self._before is not None:
+                original, place = self._before
+                return original._transposed_times(other[place])
+            if not self._tiles:
+                row, column = self.row_of_entry(), self.column.long()
+                self._tiles += cut_tiles(self.row_pointer, row, column, self.shape[1])
+            return times_by_tiles(self._tiles, self.value, other, self.shape[1])
         pointer, column, order = self.transposed
         if self._value_transposed is None:
             self._value_transposed = self.value[order]
         shape = (self.shape[1], self.shape[0])
         return multiply(pointer, column, self._value_transposed, shape, other)
-
-    def _is_tiled(self, channels: int) -> bool:
-        """Whether reading a gradient tile by tile is worth adding the tiles up, on CPU."""
-        sums = self.shape[1] * (self.shape[0] // TILE_ROWS)
-        large = self.shape[0] * channels >= TILED_FROM and self.num_entries >= TILE_ENTRIES * sums
-        return large and channels >= NARROW and self.device.type == "cpu"
-
-    def _transposed_times_by_tiles(self, other: Tensor) -> Tensor:
-        """The sum over tiles of some rows of what their transposes times `other` are."""
-        if self._before is not None:
-            original, place = self._before
-            return original._transposed_times(other[place])
-        if not self._tiles:
-            self._tiles += self._cut_tiles()
-        out = other.new_zeros(self.shape[1], other.size(1))
-        for tile in self._tiles:
-            shape, value = (self.shape[1], tile.stop - tile.start), self.value[tile.order]
-            part = other[tile.start : tile.stop]
-            out += multiply(tile.pointer, tile.column, value, shape, part)
-        return out
-
-    def _cut_tiles(self) -> Iterator[_Tile]:
-        row, column = self.row_of_entry(), self.column.long()
-        for start in range(0, self.shape[0], TILE_ROWS):
-            stop = min(start + TILE_ROWS, self.shape[0])
-            first, last = int(self.row_pointer[start]), int(self.row_pointer[stop])
-            order = first + torch.argsort(column[first:last], stable=True)
-            pointer = _pointer(column[order], self.shape[1]).to(self.column.dtype)
-            yield _Tile(start, stop, pointer, (row[order] - start).to(self.column.dtype), order)
 
 
 class _Product(torch.autograd.Function):
@@ -305,12 +263,5 @@ def _transposed(
     row: Tensor, column: Tensor, num_columns: int, index_type: torch.dtype
 ) -> tuple[Tensor, Tensor, Tensor]:
     by_column = torch.argsort(column, stable=True)
-    pointer = _pointer(column[by_column], num_columns)
+    pointer = pointer_of(column[by_column], num_columns)
     return pointer.to(index_type), row[by_column].to(index_type), by_column
-
-
-def _pointer(sorted_row: Tensor, num_rows: int) -> Tensor:
-    """Where each row begins among the entries: [num_rows + 1], from 0 to the number of entries."""
-    return torch.searchsorted(
-        sorted_row.contiguous(), torch.arange(num_rows + 1, device=sorted_row.device), right=False
-    )

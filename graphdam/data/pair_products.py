@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from graphdam.data.csr_product import multiply
+from graphdam.data.csr_tiles import pointer_of
 
 BLOCK_ENTRIES = 2**18
 """Entries of the rows that are read at a time on a CPU: so many stay in a core's cache."""
@@ -53,6 +54,6 @@ class _PairProducts(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         z, pairs = ctx.saved_tensors
         row, order = pairs.flatten().sort()
-        pointer = torch.searchsorted(row, torch.arange(len(z) + 1, device=row.device))
+        pointer = pointer_of(row, len(z))
         column, value = pairs.flip(0).flatten()[order], gradient.repeat(2)[order]
         return multiply(pointer, column, value, (len(z), len(z)), z), None

@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from graphdam.data import csr
+from graphdam.data import csr_tiles
 from graphdam.data.csr import CSRMatrix
 from graphdam.data.csr_product import NARROW
+from graphdam.data.csr_tiles import is_tiled
 
 PRECISION = {torch.float64: 1e-12, torch.float32: 1e-5}
 
@@ -180,9 +181,9 @@ def test_reordered_rows_are_those_of_the_dense_matrix(
 
 @pytest.fixture
 def tiny_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(csr, "TILE_ROWS", 3)
-    monkeypatch.setattr(csr, "TILED_FROM", 0)
-    monkeypatch.setattr(csr, "TILE_ENTRIES", 0)
+    monkeypatch.setattr(csr_tiles, "TILE_ROWS", 3)
+    monkeypatch.setattr(csr_tiles, "TILED_FROM", 0)
+    monkeypatch.setattr(csr_tiles, "TILE_ENTRIES", 0)
 
 
 @pytest.mark.usefixtures("tiny_tiles")
@@ -203,7 +204,7 @@ def test_a_gradient_read_in_tiles_is_the_dense_one(rows: int, density: float) ->
         "in single precision": (matrix.to(torch.float32), dense),
     }
     for sparse, expected in cases.values():
-        assert sparse._is_tiled(NARROW)
+        assert is_tiled(sparse.shape, sparse.num_entries, NARROW)
         h = torch.zeros(5, NARROW, dtype=sparse.dtype, requires_grad=True)
         found = torch.autograd.grad(sparse @ h, h, gradient.to(sparse.dtype))[0]
         torch.testing.assert_close(found.double(), expected.t() @ gradient, rtol=1e-5, atol=1e-6)
