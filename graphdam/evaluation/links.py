@@ -9,7 +9,6 @@ import torch
 from sklearn.metrics import average_precision_score, roc_auc_score
 from torch import Tensor
 
-from graphdam.data.pair_products import pair_products
 from graphdam.errors import DataError
 from graphdam.evaluation.embedding import require_embedding
 
@@ -82,4 +81,4 @@ def _products(z: Tensor, name: str, pairs: Tensor) -> Tensor:
             f"`{name}` names node {wrong}, but the embedding `z` has {len(z)} rows, numbered 0 to"
             f" {len(z) - 1}; score pairs of the graph that was embedded."
         )
-    return pair_products(z, pairs)
+    return (z[pairs[0]] * z[pairs[1]]).sum(dim=1)

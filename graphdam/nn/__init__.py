@@ -2,7 +2,7 @@
 
 from graphdam.nn.adjacency import Adjacency
 from graphdam.nn.autoencoder import Autoencoder
-from graphdam.nn.clusters import ClusterSampling
+from graphdam.nn.clusters import Clusters, ClusterSampling
 from graphdam.nn.encoder import Encoder
 from graphdam.nn.export import Export, export_encoder
 from graphdam.nn.gat import GAT
@@ -13,8 +13,9 @@ from graphdam.nn.image_model import ImageModel
 from graphdam.nn.layerwise import layerwise
 from graphdam.nn.lenet import LeNet5
 from graphdam.nn.mlp import MLP
+from graphdam.nn.neighbor_draws import NeighborDraws, Neighborhood, require_sampler
 from graphdam.nn.preresnet import PreResNet
-from graphdam.nn.sampling import NeighborSampling, Sample, require_sampler
+from graphdam.nn.sampling import NeighborSampling, Sample
 from graphdam.nn.subgraphs import Subgraph, SubgraphSampling
 from graphdam.nn.vgg import VGG16BN
 from graphdam.nn.walks import WalkSampling
@@ -28,12 +29,15 @@ __all__ = [
     "Adjacency",
     "Autoencoder",
     "ClusterSampling",
+    "Clusters",
     "Encoder",
     "Export",
     "GraphSAGE",
     "ImageModel",
     "LeNet5",
+    "NeighborDraws",
     "NeighborSampling",
+    "Neighborhood",
     "PreResNet",
     "Sample",
     "Subgraph",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import TypeAlias
 
@@ -20,8 +20,62 @@ Cut: TypeAlias = Callable[[Tensor, int, int], Tensor]
 """From edges, the number of nodes and that of clusters to the cluster of every node, int64 [N]."""
 
 
-class ClusterSampling:
-    r"""Deals the clusters of a graph to the steps of an epoch, and cuts out what each is dealt.
+class Clusters:
+    """Cuts a graph into clusters by METIS, and deals them to the steps of an epoch.
+
+    Args:
+        edge_index: int64 [2, E].
+        num_nodes: N.
+        num_clusters: the clusters that METIS makes.
+        cut: who cuts in METIS's place, the leader of several processes say.
+
+    Raises:
+        SettingsError: more clusters than nodes, or no METIS and nothing in its place.
+    """
+
+    def __init__(
+        self, edge_index: Tensor, num_nodes: int, *, num_clusters: int, cut: Cut | None = None
+    ) -> None:
+        if num_clusters > num_nodes:
+            raise SettingsError(
+                f"num_clusters={num_clusters:,} is more than the graph's {num_nodes:,} nodes: take "
+                f"at most as many."
+            )
+        if num_clusters > 1 and cut is None:
+            require_metis()
+        self.edge_index, self.num_nodes = edge_index, num_nodes
+        self.num_clusters, self.cut = num_clusters, cut
+
+    @cached_property
+    def clusters(self) -> list[Tensor]:
+        """The nodes of every cluster that has some, made when first needed."""
+        cluster = (self.cut or metis)(self.edge_index, self.num_nodes, self.num_clusters)
+        nodes = torch.argsort(cluster, stable=True)
+        sizes = torch.bincount(cluster, minlength=self.num_clusters)
+        return [each for each in torch.split(nodes, sizes.tolist()) if each.numel()]
+
+    def dealt(self, num_steps: int, *, rank: int = 0, num_ranks: int = 1) -> Sequence[Tensor]:
+        """For every step the numbers of its clusters, int64: each once, in a new order.
+
+        Raises:
+            SettingsError: METIS has left too few clusters with nodes.
+        """
+        shares = num_steps * num_ranks
+        if len(self.clusters) < shares:
+            raise SettingsError(
+                f"METIS put all nodes into {len(self.clusters)} of num_clusters="
+                f"{self.num_clusters}, and an epoch has {num_steps} steps of {num_ranks} "
+                f"process{'' if num_ranks == 1 else 'es'}: take a larger batch_size."
+            )
+        return torch.randperm(len(self.clusters)).tensor_split(shares)[rank::num_ranks]
+
+    def nodes_of(self, chosen: Tensor) -> Tensor:
+        """The nodes of these clusters, in rising order."""
+        return torch.cat([self.clusters[number] for number in chosen.tolist()]).sort().values
+
+
+class ClusterSampling(Clusters):
+    r"""Cuts out of a graph, for every step of an epoch, the clusters that it is dealt.
 
     A step reads some clusters together, with the edges within and between them. It is prepared as
     a graph of its own: its messages are normalised by the degrees that its nodes have in it, as in
@@ -40,11 +94,10 @@ class ClusterSampling:
         edge_weight: [E], or None.
         num_nodes: N.
         encoder: whose kind of adjacency is prepared.
-        num_clusters: the clusters that METIS makes.
-        cut: who cuts in METIS's place, the leader of several processes say.
+        num_clusters, cut: see `Clusters`.
 
     Raises:
-        SettingsError: more clusters than nodes, or no METIS and nothing in its place.
+        SettingsError: see `Clusters`.
     """
 
     def __init__(
@@ -57,23 +110,8 @@ class ClusterSampling:
         num_clusters: int,
         cut: Cut | None = None,
     ) -> None:
-        if num_clusters > num_nodes:
-            raise SettingsError(
-                f"num_clusters={num_clusters:,} is more than the graph's {num_nodes:,} nodes: take "
-                f"at most as many."
-            )
-        if num_clusters > 1 and cut is None:
-            require_metis()
-        self.edge_index, self.edge_weight, self.num_nodes = edge_index, edge_weight, num_nodes
-        self.encoder, self.num_clusters, self.cut = encoder, num_clusters, cut
-
-    @cached_property
-    def clusters(self) -> list[Tensor]:
-        """The nodes of every cluster that has some, made when first needed."""
-        cluster = (self.cut or metis)(self.edge_index, self.num_nodes, self.num_clusters)
-        nodes = torch.argsort(cluster, stable=True)
-        sizes = torch.bincount(cluster, minlength=self.num_clusters)
-        return [each for each in torch.split(nodes, sizes.tolist()) if each.numel()]
+        super().__init__(edge_index, num_nodes, num_clusters=num_clusters, cut=cut)
+        self.edge_weight, self.encoder = edge_weight, encoder
 
     @cached_property
     def _edges(self) -> CSRMatrix:
@@ -83,24 +121,14 @@ class ClusterSampling:
         return CSRMatrix.from_coo(target, source, weight, (self.num_nodes, self.num_nodes))
 
     def epoch(self, num_steps: int, *, rank: int = 0, num_ranks: int = 1) -> Iterator[Subgraph]:
-        """See `SubgraphSampling`: every cluster once, in a new order.
-
-        Raises:
-            SettingsError: METIS has left too few clusters with nodes.
-        """
-        shares = num_steps * num_ranks
-        if len(self.clusters) < shares:
-            raise SettingsError(
-                f"METIS put all nodes into {len(self.clusters)} of num_clusters="
-                f"{self.num_clusters}, and an epoch has {num_steps} steps of {num_ranks} "
-                f"process{'' if num_ranks == 1 else 'es'}: take a larger batch_size."
-            )
-        dealt = torch.randperm(len(self.clusters)).tensor_split(shares)[rank::num_ranks]
-        return (self.subgraph(chosen, importance=float(shares)) for chosen in dealt)
+        """See `SubgraphSampling` and `Clusters.dealt`."""
+        dealt = self.dealt(num_steps, rank=rank, num_ranks=num_ranks)
+        importance = float(num_steps * num_ranks)
+        return (self.subgraph(chosen, importance=importance) for chosen in dealt)
 
     def subgraph(self, chosen: Tensor, *, importance: float = 1.0) -> Subgraph:
         """These clusters as a graph, int64 numbers of `clusters`."""
-        nodes = torch.cat([self.clusters[number] for number in chosen.tolist()]).sort().values
+        nodes = self.nodes_of(chosen)
         row, column, entry = induced(self._edges, nodes)
         weight = None if self.edge_weight is None else self._edges.value[entry]
         adjacency: Adjacency = self.encoder.prepare(

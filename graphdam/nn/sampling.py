@@ -1,21 +1,17 @@
-"""Samples of a graph by PyG's NeighborLoader, as adjacencies that encoders multiply with."""
+"""Neighbourhoods in a graph, as adjacencies that encoders multiply with."""
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
-import torch_geometric.typing
 from torch import Tensor
-from torch_geometric.data import Data
-from torch_geometric.loader import NeighborLoader
 
 from graphdam.data.csr import CSRMatrix
-from graphdam.errors import SettingsError
 from graphdam.nn.adjacency import Adjacency
+from graphdam.nn.neighbor_draws import NeighborDraws, Neighborhood
 
 
 @dataclass(frozen=True)
@@ -46,10 +42,6 @@ class NeighborSampling:
     that the seeds do not depend on. As in `"Inductive Representation Learning on Large Graphs"
     <https://arxiv.org/abs/1706.02216>`_.
 
-    Everything random is drawn from torch's global generator. torch-sparse (0.6.18) draws a node's
-    neighbours by their place, the last ones too seldom or never (pytorch_sparse#385), so for it
-    they change places before an epoch.
-
     Args:
         adjacency: of the whole graph, from `Encoder.prepare`.
         neighbors: the most neighbours that are drawn for a node, first for the seeds; −1 for all.
@@ -59,54 +51,31 @@ class NeighborSampling:
     """
 
     def __init__(self, adjacency: Adjacency, neighbors: Sequence[int]) -> None:
-        require_sampler()
         matrix = adjacency.matrix.to("cpu")
         row, column = matrix.row_of_entry(), matrix.column.long()
         is_loop = row == column
-        self.adjacency, self.matrix, self.neighbors = adjacency, matrix, list(neighbors)
+        self.adjacency, self.matrix = adjacency, matrix
         self.entries = (~is_loop).nonzero().squeeze(1)
         self.loop = torch.zeros(matrix.size(0), dtype=matrix.dtype)
         self.loop[row[is_loop]] = matrix.value[is_loop]
         self.has_loop = torch.zeros(matrix.size(0), dtype=torch.bool)
         self.has_loop[row[is_loop]] = True
-        self.source, self.target = column, row[self.entries]
-        self.num_neighbors = torch.bincount(self.target, minlength=matrix.size(0))
-        self._order_neighbours(self.entries)
+        target = row[self.entries]
+        self.num_neighbors = torch.bincount(target, minlength=matrix.size(0))
+        self.draws = NeighborDraws(column[self.entries], target, matrix.size(0), neighbors)
 
     def samples(self, seeds: Sequence[Tensor], *, reorder: bool = True) -> Iterator[Sample]:
-        """One sample for each of these sets of nodes, int64 [B], all different.
+        """One sample for each of these sets of nodes, see `NeighborDraws.draw`."""
+        return map(self._sample, self.draws.draw(seeds, reorder=reorder))
 
-        Args:
-            seeds: of each sample.
-            reorder: let neighbours change places before, where the sampler needs that.
-        """
-        if reorder and not torch_geometric.typing.WITH_PYG_LIB:
-            shuffled = self.target + torch.rand(self.target.numel(), dtype=torch.float64)
-            self._order_neighbours(self.entries[torch.argsort(shuffled)])
-        with warnings.catch_warnings():
-            # torch-sparse will do for what is asked of it here
-            warnings.filterwarnings("ignore", message="Using 'NeighborSampler' without")
-            loader = NeighborLoader(
-                self.data,
-                self.neighbors,
-                batch_sampler=[nodes.tolist() for nodes in seeds],
-                is_sorted=True,
-            )
-        for batch in loader:
-            yield self._sample(batch)
-
-    def _order_neighbours(self, entry: Tensor) -> None:
-        self.entry, edges = entry, torch.stack([self.source[entry], self.target])
-        self.data = Data(edge_index=edges, num_nodes=self.matrix.size(0))
-
-    def _sample(self, batch: Data) -> Sample:
-        nodes, (source, target) = batch.n_id, batch.edge_index
-        sizes = hop_sizes(source, target, batch.batch_size, len(self.neighbors))
+    def _sample(self, drawn: Neighborhood) -> Sample:
+        nodes, source, target = drawn.nodes, drawn.source, drawn.target
+        sizes = hop_sizes(source, target, drawn.num_seeds, len(self.draws.neighbors))
         assert sizes[-1] == nodes.numel()
         receivers = sizes[-2]
-        drawn = torch.bincount(target, minlength=receivers)[target]
-        value = self.matrix.value[self.entry[batch.e_id]]
-        value = value * (self.num_neighbors[nodes[target]] / drawn).to(value.dtype)
+        times = torch.bincount(target, minlength=receivers)[target]
+        value = self.matrix.value[self.entries[drawn.edge]]
+        value = value * (self.num_neighbors[nodes[target]] / times).to(value.dtype)
         own = self.has_loop[nodes[:receivers]].nonzero().squeeze(1)
         outer = CSRMatrix.from_coo(
             torch.cat([target, own]),
@@ -132,17 +101,3 @@ def hop_sizes(source: Tensor, target: Tensor, num_seeds: int, num_hops: int) -> 
         reached = source[target < sizes[-1]]
         sizes.append(max(sizes[-1], int(reached.max()) + 1 if reached.numel() else 0))
     return sizes
-
-
-def require_sampler() -> None:
-    """Refuse to begin where nothing can draw a neighbourhood.
-
-    Raises:
-        SettingsError: naming the two packages that can.
-    """
-    if torch_geometric.typing.WITH_PYG_LIB or torch_geometric.typing.WITH_TORCH_SPARSE:
-        return
-    raise SettingsError(
-        "Mini-batches of a graph are drawn by pyg-lib or by torch-sparse, and neither is "
-        "installed: install one of them, or train on the whole graph (without batch_size)."
-    )

@@ -19,6 +19,11 @@ from graphdam.objectives.prepared_batches import PreparedClasses
 from graphdam.objectives.prepared_graphs import PreparedGraphs
 from graphdam.objectives.prepared_images import PreparedImages
 from graphdam.objectives.prepared_nodes import NodeBatch, PreparedLayers, PreparedNodes
+from graphdam.objectives.prepared_parts import (
+    PreparedClusters,
+    PreparedNeighborhoods,
+    PreparedParts,
+)
 from graphdam.objectives.prepared_ratings import PreparedRatings
 from graphdam.objectives.prepared_rows import PreparedRows
 from graphdam.objectives.prepared_subgraphs import PreparedSubgraphs, SubgraphBatch
@@ -41,12 +46,15 @@ __all__ = [
     "PrefixScore",
     "Prepared",
     "PreparedClasses",
+    "PreparedClusters",
     "PreparedEdges",
     "PreparedGraph",
     "PreparedGraphs",
     "PreparedImages",
     "PreparedLayers",
+    "PreparedNeighborhoods",
     "PreparedNodes",
+    "PreparedParts",
     "PreparedRatings",
     "PreparedRows",
     "PreparedSubgraphs",

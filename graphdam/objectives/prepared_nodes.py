@@ -13,7 +13,7 @@ from graphdam.data import CSRMatrix
 from graphdam.data.graph import SplitName
 from graphdam.errors import SettingsError
 from graphdam.nn import Encoder, NeighborSampling, Sample, layerwise
-from graphdam.objectives.prepared import PreparedGraph, dropped
+from graphdam.objectives.prepared import OfGraph, PreparedGraph, dropped
 
 Features = Tensor | CSRMatrix
 
@@ -126,22 +126,15 @@ class PreparedNodes(PreparedLayers):
         return -(-self._num_seeds // self.batch_size)
 
     def batches(self) -> Iterator[NodeBatch]:  # type: ignore[override]
-        seeds = self._seeds_of_steps()
+        seeds = seeds_of_steps(
+            self.mask("train").cpu(),
+            self.num_batches,
+            with_others=self.learns_from_all,
+            rank=self.rank,
+            num_ranks=self.num_ranks,
+        )
         with randomness_of(self.rank, self.x.device):
             yield from self._sampled(seeds)
-
-    def _seeds_of_steps(self) -> list[Tensor]:
-        """This process's seeds of every step."""
-        train = self.mask("train").cpu()
-        kinds = [train.nonzero().squeeze(1)]
-        if self.learns_from_all:
-            kinds.append((~train).nonzero().squeeze(1))
-        parts = []
-        for nodes in kinds:
-            shuffled = nodes[torch.randperm(nodes.numel())]
-            steps = shuffled.tensor_split(self.num_batches)
-            parts.append([step.tensor_split(self.num_ranks)[self.rank] for step in steps])
-        return [torch.cat(step) for step in zip(*parts, strict=True)]
 
     def _sampled(self, seeds: list[Tensor], *, reorder: bool = True) -> Iterator[NodeBatch]:
         assert self.sampling is not None
@@ -163,15 +156,35 @@ class PreparedNodes(PreparedLayers):
         return next(self._sampled([seeds], reorder=False))
 
 
+def seeds_of_steps(
+    is_train: Tensor, num_steps: int, *, with_others: bool, rank: int = 0, num_ranks: int = 1
+) -> list[Tensor]:
+    """One process's nodes of every step, int64 [B]: each once, in a new order, in equal shares.
+
+    Args:
+        is_train: bool [N]; training nodes, and the others, are dealt for themselves.
+        num_steps: of an epoch.
+        with_others: whether there are others.
+        rank, num_ranks: this process, and how many share every step.
+    """
+    kinds = [is_train, ~is_train] if with_others else [is_train]
+    parts = []
+    for kind in kinds:
+        nodes = kind.nonzero().squeeze(1)
+        steps = nodes[torch.randperm(nodes.numel())].tensor_split(num_steps)
+        parts.append([step.tensor_split(num_ranks)[rank] for step in steps])
+    return [torch.cat(step) for step in zip(*parts, strict=True)]
+
+
 def require_training_nodes(
-    layers: PreparedLayers, *, batch_size: int, num_seeds: int, num_batches: int, num_ranks: int
+    prepared: OfGraph, *, batch_size: int, num_seeds: int, num_batches: int, num_ranks: int
 ) -> None:
     """Refuse more batches than there are training nodes, of which each needs one.
 
     Raises:
         SettingsError: with the least batch size that does.
     """
-    labelled = layers.num_items("train")
+    labelled = prepared.num_items("train")
     if num_batches * num_ranks <= labelled:
         return
     of_processes = f" for {num_ranks} processes" if num_ranks > 1 else ""

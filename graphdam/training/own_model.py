@@ -96,6 +96,9 @@ def narrow(
             `Settings.of(feature_dropout=0.0)`, as a model brings its own dropout; for graphs
             `Settings.of(objective="graph-classification")`; for images those of the set. What they
             say of a model's make (`model`, `num_layers`, `start_width`, …) is not read.
+            With `batch_size` the steps on a graph read sampled neighbourhoods of so many nodes, a
+            hop for every `MessagePassing` in the model (`neighbors`), or `loader="cluster"`,
+            clusters of about so many; looks and scores read it whole, without gradients.
         target_widths: end at exactly these widths, by the name of the layer that writes the
             channels (`attach_gates(…).layout` names them); groups without one stay whole.
             `target_width` in the settings is one width for all groups.
@@ -219,10 +222,16 @@ def _require_fitting(settings: Settings, data: AnyOwn) -> None:
         return
     if data.links is not None:
         raise SettingsError(f"{data.name} has links to predict, and no labels to be learnt.")
-    if settings.batch_size is not None or settings.memory_budget is not None:
+    if settings.memory_budget is not None:
         raise SettingsError(
-            "A model of your own reads the whole graph in every step: leave batch_size and "
-            "memory_budget out, or write the loop around graphdam.attach_gates."
+            f"memory_budget={settings.memory_budget:g} is for models whose memory can be told "
+            f"beforehand: for your own give batch_size, or neither to read the whole graph in "
+            f"every step."
+        )
+    if settings.loader == "saint":
+        raise SettingsError(
+            "loader='saint' weighs what neighbours send, and a model of your own need not take "
+            "weights: take loader='neighbor' or 'cluster'."
         )
 
 

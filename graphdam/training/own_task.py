@@ -22,6 +22,7 @@ from graphdam.training.build import gate_maker
 from graphdam.training.compact_cost import multiply_adds_an_item
 from graphdam.training.graph_task import TaskOnGraph
 from graphdam.training.model import AnyObjective
+from graphdam.training.own_loaders import in_parts
 from graphdam.training.task import Task
 
 LARGE, CORNER = 20_000, 2_000
@@ -96,7 +97,7 @@ class OwnTask(Task[nn.Module, P]):
 
 @dataclass(frozen=True)
 class OwnGraphTask(OwnTask[PreparedEdges], TaskOnGraph[nn.Module, PreparedEdges]):
-    """On the nodes of a graph, which is read whole."""
+    """On the nodes of a graph: steps read it whole or in batches, looks and scores whole."""
 
     net: nn.Module
 
@@ -126,6 +127,12 @@ class OwnGraphTask(OwnTask[PreparedEdges], TaskOnGraph[nn.Module, PreparedEdges]
     def prepare(self, model: nn.Module, objective: object) -> PreparedEdges:
         del model, objective
         return prepare_edges(self.net, self.graph)
+
+    def prepare_training(self, model: nn.Module, objective: object) -> PreparedEdges:
+        whole = self.prepare(model, objective)
+        return (
+            whole if self.settings.batch_size is None else in_parts(self.settings, whole, self.net)
+        )
 
     def notes(self) -> list[str]:
         used = prepare_edges(self.net, self.graph).further

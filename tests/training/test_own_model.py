@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 import torch
+from own_nets import Net, Weighted, of_graph
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch_geometric.data import Data
-from torch_geometric.nn import GCN, BatchNorm, GATConv, GCNConv, SAGEConv
+from torch_geometric.nn import GCN
 from training_runs import assert_same_weights
 
 import graphdam
@@ -26,39 +26,6 @@ from graphdam.training.own_model import _stirred
 from graphdam.training.own_task import OwnGraphTask, prepare_edges, takes_one
 
 MakeSettings = Callable[..., Settings]
-
-
-class Net(nn.Module):
-    def __init__(
-        self, features: int, classes: int, *, width: int = 16, dropout: float = 0.5
-    ) -> None:
-        super().__init__()
-        self.attend = GATConv(features, width // 2, heads=2)
-        self.norm = BatchNorm(width)
-        self.convolve = SAGEConv(width, width)
-        self.classify = nn.Linear(width, classes)
-        self.dropout = dropout
-
-    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
-        x = F.elu(self.norm(self.attend(x, edge_index)))
-        x = F.elu(self.convolve(x, edge_index))
-        x = F.dropout(x, p=self.dropout, training=self.training)
-        return self.classify(x)  # type: ignore[no-any-return]
-
-
-class Weighted(nn.Module):
-    def __init__(self, features: int, classes: int) -> None:
-        super().__init__()
-        self.first, self.last = GCNConv(features, 16), GCNConv(16, classes)
-
-    def forward(self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None = None) -> Tensor:
-        x = F.elu(self.first(x, edge_index, edge_weight))
-        return self.last(x, edge_index, edge_weight)  # type: ignore[no-any-return]
-
-
-def of_graph(kind: Any, graph: Graph, **kwargs: Any) -> Any:
-    torch.manual_seed(0)
-    return kind(graph.num_features, graph.out_channels, **kwargs)
 
 
 @pytest.fixture
@@ -244,7 +211,8 @@ def test_whether_training_disturbs_a_model_is_seen(sbm: Graph, settings: Setting
         (Settings.of(dataset="mnist"), "dataset='mnist'"),
         (Settings.of("wide"), "narrowed by gates"),
         (Settings.of("nested"), "nested losses"),
-        (Settings.of(batch_size=64), "reads the whole graph in every step"),
+        (Settings.of(memory_budget=1.0), "memory_budget=1 is for models whose memory"),
+        (Settings.of(batch_size=64, loader="saint"), "take loader='neighbor' or 'cluster'"),
     ],
 )
 def test_settings_that_say_nothing_of_such_a_model_are_refused(
