@@ -1,4 +1,4 @@
-"""A set of small graphs with a class each, ready for training."""
+"""A set of small graphs, each with a class or with other targets, ready for training."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from graphdam.data.graph import SplitName
+from graphdam.data.graph_targets import GraphsTask, require_known, targets_of
 from graphdam.errors import DataError
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class GraphBatch:
     """Some graphs of a set as one graph of several parts, as PyG's `Batch` is.
 
     Attributes:
-        x: float32 [n, F].
+        x: [n, F].
         edge_index: int64 [2, e].
         batch: int64 [n], which graph a node is of.
         further: what is said of edges, by name, [e] or [e, D].
@@ -42,22 +43,23 @@ class GraphBatch:
 
 @dataclass(frozen=True)
 class GraphSet:
-    """Small graphs with one class each and one split, all of them in a few tensors.
+    """Small graphs with their targets and one split, all of them in a few tensors.
 
     Make it with `GraphSet.of`.
 
     Attributes:
         name: what the user calls the set.
-        x: float32 [N, F], the features of the nodes of all graphs, one graph after the other.
+        x: [N, F], the features of the nodes of all graphs, one graph after the other.
         edge_index: int64 [2, E], likewise; nodes are counted through all graphs.
         further: what is said of edges, by name (`edge_weight`, `edge_attr`): [E] or [E, D].
         node_pointer: int64 [G + 1], where the nodes of each graph begin.
         edge_pointer: int64 [G + 1], likewise.
-        y: int64 [G] class of every graph.
-        num_classes: number of classes.
+        y: int64 [G], the class of every graph; or float32 [G, T], NaN where not known.
+        num_classes: number of classes; 0 where graphs have other targets.
         train: int64 indices of the graphs that are learnt from.
         val: those that are chosen on.
         test: those that are tested on.
+        task: what `y` is.
     """
 
     name: str
@@ -71,23 +73,30 @@ class GraphSet:
     train: Tensor
     val: Tensor
     test: Tensor
+    task: GraphsTask = "multiclass"
 
     @classmethod
     def of(
         cls,
         graphs: Sequence[Data],
         *,
+        task: GraphsTask = "multiclass",
         split: Sequence[Sequence[int]] | None = None,
+        categorical: bool = False,
         seed: int = 0,
         name: str = "graphs",
     ) -> GraphSet:
         """A PyG data set or a list of `Data`, checked and put together.
 
         Args:
-            graphs: each with `x` [n, F], `edge_index`, one class `y`; `edge_weight` or `edge_attr`
-                where all have it.
+            graphs: each with `x` [n, F], `edge_index`, `y`; `edge_weight` or `edge_attr` where
+                all have it.
+            task: what `y` is: one class (`multiclass`), yes or no to each of several questions
+                (`multilabel`: 0, 1 or NaN), or numbers (`regression`: NaN where not known).
             split: which graphs are learnt from, chosen on and tested on: three sequences of
-                indices. A tenth of every class is chosen on and a tenth tested on if None.
+                indices. A tenth, of every class, is chosen on and a tenth tested on if None.
+            categorical: keep whole numbers among features of nodes and edges as they are, for
+                models that look them up in an `Embedding`; made float32 otherwise.
             seed: of that draw.
             name: what messages call the set.
 
@@ -109,26 +118,37 @@ class GraphSet:
             _require_valid(graph, index, name)
         _require_alike(whole, name)
         collated: Any = Batch.from_data_list([_plain(graph) for graph in whole])
-        y = torch.tensor([int(graph.y) for graph in whole])
+        y = targets_of(whole, task, name)
         counts = torch.tensor([graph.num_edges for graph in whole])
-        parts = _drawn(y, seed, name) if split is None else _given(split, len(whole), name)
+        if split is not None:
+            parts = _given(split, len(whole), name)
+        else:
+            parts = _drawn(y if task == "multiclass" else None, len(whole), seed, name)
+        if task != "multiclass":
+            require_known(y, parts[0], name)
+
+        def read(values: Tensor) -> Tensor:
+            is_whole = not (values.is_floating_point() or values.dtype == torch.bool)
+            return values.long() if categorical and is_whole else values.float()
+
         return cls(
             name=name,
-            x=collated.x.float(),
+            x=read(collated.x),
             edge_index=collated.edge_index.long(),
-            further={key: collated[key].float() for key in OF_EDGES if key in collated},
+            further={key: read(collated[key]) for key in OF_EDGES if key in collated},
             node_pointer=collated.ptr,
             edge_pointer=torch.cat([counts.new_zeros(1), counts.cumsum(0)]),
             y=y,
-            num_classes=int(y.max()) + 1,
+            num_classes=int(y.max()) + 1 if task == "multiclass" else 0,
             train=parts[0],
             val=parts[1],
             test=parts[2],
+            task=task,
         )
 
     @property
     def num_graphs(self) -> int:
-        return self.y.numel()
+        return len(self.y)
 
     @property
     def num_features(self) -> int:
@@ -136,8 +156,8 @@ class GraphSet:
 
     @property
     def out_channels(self) -> int:
-        """Outputs a classifier needs: one score a class."""
-        return self.num_classes
+        """Outputs that a model needs: one a class, or one a target."""
+        return self.num_classes if self.task == "multiclass" else self.y.size(1)
 
     def indices(self, split: SplitName) -> Tensor:
         """The graphs of one part of the split: int64."""
@@ -187,7 +207,7 @@ def _plain(graph: Data) -> Data:
 def _require_valid(graph: Data, index: int, name: str) -> None:
     """Refuse a graph that cannot be learnt from, naming it."""
     of = f"Graph {index} of {name}"
-    x, edge_index, y = graph.x, graph.edge_index, graph.y
+    x, edge_index = graph.x, graph.edge_index
     if x is None or x.dim() != 2 or 0 in x.shape or not bool(torch.isfinite(x).all()):
         told = "none" if x is None else f"shape {list(x.shape)}"
         raise DataError(
@@ -199,12 +219,6 @@ def _require_valid(graph: Data, index: int, name: str) -> None:
         raise DataError(
             f"{of} has {len(x)} nodes, and an edge between nodes {int(edge_index.min())} and "
             f"{int(edge_index.max())}: nodes are counted from 0 in every graph."
-        )
-    numbers = torch.as_tensor(y if y is not None else []).flatten()
-    if numbers.numel() != 1 or float(numbers[0]) != int(numbers[0]) or int(numbers[0]) < 0:
-        raise DataError(
-            f"{of} needs one class y, a whole number from 0 on, received y="
-            f"{None if y is None else numbers.tolist()[:5]}."
         )
 
 
@@ -228,18 +242,19 @@ def _require_alike(graphs: Sequence[Data], name: str) -> None:
             )
 
 
-def _drawn(y: Tensor, seed: int, name: str) -> tuple[Tensor, ...]:
-    """A tenth of every class to choose on, a tenth to test on, one graph at least."""
+def _drawn(y: Tensor | None, count: int, seed: int, name: str) -> tuple[Tensor, ...]:
+    """A tenth, of every class, to choose on, a tenth to test on, one graph at least."""
     generator = np.random.default_rng(seed)
     parts: tuple[list[Any], ...] = ([], [], [])
-    classes = y.numpy()
+    classes = np.zeros(count, dtype=np.int64) if y is None else y.numpy()
     for of_class in np.unique(classes):
         order = generator.permutation(np.flatnonzero(classes == of_class))
         held = max(1, round(HELD_OUT * len(order)))
         if len(order) < 3:
+            which = name if y is None else f"Class {int(of_class)} of {name}"
             raise DataError(
-                f"Class {int(of_class)} of {name} has {len(order)} graphs, and a split takes 3: "
-                f"give one of your own as split=(train, val, test)."
+                f"{which} has {len(order)} graphs, and a split takes 3: give one of your own as "
+                f"split=(train, val, test)."
             )
         for part, chosen in zip(parts, np.split(order, [-2 * held, -held]), strict=True):
             part.append(chosen)

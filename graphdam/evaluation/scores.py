@@ -42,15 +42,15 @@ def mean_roc_auc(outputs: Tensor, y: Tensor) -> float:
 
     Args:
         outputs: scores [N, T], higher for "yes".
-        y: 0 or 1 [N, T].
+        y: 0 or 1 [N, T], or NaN where that is not known.
 
     Returns:
         A number in [0, 1], 0.5 for guessing; also 0.5 if no task has both outcomes.
     """
     scores, truth = outputs.detach().cpu().numpy(), y.cpu().numpy()
-    areas = [
-        float(roc_auc_score(truth[:, task], scores[:, task]))
-        for task in range(truth.shape[1])
-        if 0 < truth[:, task].sum() < truth.shape[0]
-    ]
+    areas = []
+    for of_task, score in zip(truth.T, scores.T, strict=True):
+        known = of_task == of_task
+        if 0 < of_task[known].sum() < known.sum():
+            areas.append(float(roc_auc_score(of_task[known], score[known])))
     return float(np.mean(areas)) if areas else 0.5

@@ -3,6 +3,7 @@
 from graphdam.objectives.alike import embeddings_alike
 from graphdam.objectives.classification import Classification
 from graphdam.objectives.embedding import EmbeddingObjective
+from graphdam.objectives.graph_targets import Outcomes, Regression
 from graphdam.objectives.infomax import DeepGraphInfomax
 from graphdam.objectives.links import LinkReconstruction
 from graphdam.objectives.node_classification import NodeClassification
@@ -43,6 +44,7 @@ __all__ = [
     "NodeBatch",
     "NodeClassification",
     "Objective",
+    "Outcomes",
     "PrefixScore",
     "Prepared",
     "PreparedClasses",
@@ -60,6 +62,7 @@ __all__ = [
     "PreparedSubgraphs",
     "RatingPrediction",
     "Reconstruction",
+    "Regression",
     "SubgraphBatch",
     "embeddings_alike",
     "prepare_graph",

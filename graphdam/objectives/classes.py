@@ -29,6 +29,18 @@ def divergences(outputs: Tensor, taught: Tensor) -> Tensor:
     return each.sum(-1)
 
 
+def outcomes_apart(outputs: Tensor, taught: Tensor) -> Tensor:
+    """Of each yes or no, how far its chance in one model lies from that in the other [N, T]."""
+    yes, log_yes, log_no = taught.sigmoid(), F.logsigmoid(taught), F.logsigmoid(-taught)
+    apart = yes * (log_yes - F.logsigmoid(outputs))
+    return apart + (1 - yes) * (log_no - F.logsigmoid(-outputs))
+
+
+def same_outcomes_for_all(taught: Tensor) -> Tensor:
+    """The mean chances, as outputs [N, T]: the nearest of those equal in all rows."""
+    return taught.sigmoid().mean(0, keepdim=True).logit().expand_as(taught)
+
+
 def same_for_all(taught: Tensor) -> Tensor:
     """The mean of the predictions, as outputs [N, C]: the nearest of those equal in all rows."""
     return taught.softmax(-1).mean(0, keepdim=True).log().expand_as(taught)

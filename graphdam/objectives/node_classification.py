@@ -11,7 +11,13 @@ from graphdam.data.graph import SplitName, Task
 from graphdam.evaluation.ogb import ogb_score
 from graphdam.evaluation.scores import accuracy, mean_roc_auc
 from graphdam.nn import Encoder
-from graphdam.objectives.classes import divergence, divergences, same_for_all
+from graphdam.objectives.classes import (
+    divergence,
+    divergences,
+    outcomes_apart,
+    same_for_all,
+    same_outcomes_for_all,
+)
 from graphdam.objectives.objective import Evaluation, Objective
 from graphdam.objectives.prepared import PreparedGraph
 
@@ -75,7 +81,7 @@ class NodeClassification(Objective):
     def imitation(self, outputs: Tensor, taught: Tensor) -> Tensor:
         if self.task == "multiclass":
             return divergence(outputs, taught)
-        return _apart(outputs, taught).mean()
+        return outcomes_apart(outputs, taught).mean()
 
     def imitation_in(self, prepared: PreparedGraph, outputs: Tensor, taught: Tensor) -> Tensor:
         if prepared.importance is None:
@@ -83,26 +89,19 @@ class NodeClassification(Objective):
         if self.task == "multiclass":
             of_each = divergences(outputs, taught)
         else:
-            of_each = _apart(outputs, taught).mean(-1)
+            of_each = outcomes_apart(outputs, taught).mean(-1)
         return (prepared.importance * of_each).sum() / prepared.graph.num_nodes
 
     def uninformed(self, taught: Tensor) -> Tensor:
         if self.task == "multiclass":
             return same_for_all(taught)
-        return taught.sigmoid().mean(0, keepdim=True).logit().expand_as(taught)
+        return same_outcomes_for_all(taught)
 
     @torch.no_grad()
     def evaluate(self, outputs: Tensor, prepared: PreparedGraph, split: SplitName) -> Evaluation:
         y, mask = prepared.y, prepared.mask(split)
         loss = float(self._loss_on(outputs, y, mask))
         return Evaluation(_score(prepared.graph, outputs[mask], y[mask]), loss)
-
-
-def _apart(outputs: Tensor, taught: Tensor) -> Tensor:
-    """Of each yes or no, how far its chance in one model lies from that in the other [N, T]."""
-    yes, log_yes, log_no = taught.sigmoid(), F.logsigmoid(taught), F.logsigmoid(-taught)
-    apart = yes * (log_yes - F.logsigmoid(outputs))
-    return apart + (1 - yes) * (log_no - F.logsigmoid(-outputs))
 
 
 def _score(graph: Graph, outputs: Tensor, y: Tensor) -> float:

@@ -97,9 +97,9 @@ def build_objective(settings: Settings, graph: Graph, encoder: Encoder, *, seed:
             f"{graph.name} has links to predict and no labels, which objective="
             f"'{settings.objective}' needs: take objective='gae' or 'vgae'."
         )
-    if settings.objective == "graph-classification":
+    if settings.objective in ("graph-classification", "graph-regression"):
         raise SettingsError(
-            f"objective='graph-classification' is for sets of graphs and a model of your own, see "
+            f"objective='{settings.objective}' is for sets of graphs and a model of your own, see "
             f"graphdam.narrow; {graph.name} is one graph: leave it out."
         )
     match settings.objective:

@@ -48,6 +48,7 @@ class ModelFields(BaseModel):
     objective: Literal[
         "node-classification",
         "graph-classification",
+        "graph-regression",
         "dgi",
         "grace",
         "bgrl",
@@ -60,7 +61,8 @@ class ModelFields(BaseModel):
         "node-classification",
         description="What the encoder is trained to do; without labels: dgi, grace, bgrl (probed), "
         "gae, vgae (links). Images: image-classification; autoencoders: reconstruction; ratings: "
-        "rating-prediction. graph-classification is for models of your own (graphdam.narrow).",
+        "rating-prediction. graph-classification and graph-regression are for models of your own "
+        "(graphdam.narrow).",
     )
     depth: int = Field(
         20, ge=3, description="Layers of a PreResNet: 6 n + 2 (20, 56), or 9 n + 2 (164)."

@@ -37,7 +37,8 @@ class Narrowed:
             validation puts the gated model clearly below it, and a note says so.
         widths: channels that stay, by the name of their group.
         start_widths: how many there were.
-        val, test: scores of `model`, read once; accuracy, or what the graph is scored by.
+        metric: what scores are: `accuracy`, `roc_auc`, or the error `mae`.
+        val, test: scores of `model`, read once.
         teacher_val, teacher_test: those of the teacher; None without one.
         deviation: how far the outputs of `model` lie from the gated model's, in units of the
             largest.
@@ -70,7 +71,7 @@ def narrow(
     checkpoint: Path | None = None,
     checkpoint_seconds: float = 10.0,
 ) -> Narrowed:
-    """Learn how wide somebody's own model has to be to classify nodes, whole graphs or images.
+    """Learn how wide somebody's own model has to be to tell nodes, whole graphs or images apart.
 
     What `graphdam train` does for models of ours, for one that was written with PyG or torch:
     gates are attached to all channels that can be removed exactly, the gated model learns beside a
@@ -89,13 +90,15 @@ def narrow(
     data has them; a model that takes one argument alone is given all of it as a PyG `Data`.
 
     Args:
-        net: see above; writes scores of the classes. Not changed.
+        net: see above; writes a score for each class, the logit of each yes or no, or numbers.
+            Not changed.
         data: see above, `load_graph`, `GraphSet.of` and `load_images`.
         teacher: a wide model, trained in the same run; a copy of `net` if None. Not changed.
         settings: of any recipe with gates; the default recipe if None. For nodes
             `Settings.of(feature_dropout=0.0)`, as a model brings its own dropout; for graphs
-            `Settings.of(objective="graph-classification")`; for images those of the set. What they
-            say of a model's make (`model`, `num_layers`, `start_width`, …) is not read.
+            `Settings.of(objective="graph-classification")`, or "graph-regression" where they have
+            numbers to be told; for images those of the set. What they say of a model's make
+            (`model`, `num_layers`, `start_width`, …) is not read.
             With `batch_size` the steps on a graph read sampled neighbourhoods of so many nodes, a
             hop for every `MessagePassing` in the model (`neighbors`), or `loader="cluster"`,
             clusters of about so many; looks and scores read it whole, without gradients.
@@ -191,7 +194,7 @@ def _defaults(data: AnyOwn) -> Settings:
     if isinstance(data, Graph):
         return Settings.of(feature_dropout=0.0)
     if isinstance(data, GraphSet):
-        return Settings.of(objective="graph-classification")
+        return Settings.of(objective=_objective_of(data))
     if not is_image_set(data.name):
         raise SettingsError(
             f"'{data.name}' is no set of images with settings of its own: give settings, as "
@@ -200,12 +203,17 @@ def _defaults(data: AnyOwn) -> Settings:
     return Settings.of(dataset=data.name)
 
 
+def _objective_of(graphs: GraphSet) -> str:
+    return "graph-regression" if graphs.task == "regression" else "graph-classification"
+
+
 def _require_fitting(settings: Settings, data: AnyOwn) -> None:
     """Settings with gates, of what the data is about."""
     if isinstance(data, Graph):
         needed, of = "node-classification", "Settings.of('default')"
     elif isinstance(data, GraphSet):
-        needed, of = "graph-classification", "Settings.of(objective='graph-classification')"
+        needed = _objective_of(data)
+        of = f"Settings.of(objective='{needed}')"
     else:
         needed, of = "image-classification", "Settings.of(dataset='mnist')"
     if settings.objective != needed:
@@ -265,7 +273,8 @@ def _stirred(task: OwnTask[Any]) -> Settings:
     if quiet.shape != (rows, columns):
         raise SettingsError(
             f"The model writes {list(quiet.shape)} numbers for {rows} {task.item}s, and "
-            f"[{rows}, {columns}] are needed: a row for each {task.item}, a column for each class."
+            f"[{rows}, {columns}] are needed: a row for each {task.item}, a column for each class "
+            f"or target."
         )
     dropout = 0.0 if torch.equal(quiet, noisy) else 0.5
     return task.settings.model_copy(update={"dropout": dropout})

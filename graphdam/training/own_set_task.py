@@ -8,7 +8,13 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from graphdam.data import GraphSet
-from graphdam.objectives import Classification, PreparedGraphs, PreparedImages
+from graphdam.objectives import (
+    Classification,
+    Outcomes,
+    PreparedGraphs,
+    PreparedImages,
+    Regression,
+)
 from graphdam.training.image_task import TaskOnImages
 from graphdam.training.model import AnyObjective
 from graphdam.training.own_task import Call, OwnTask, takes, takes_one
@@ -36,7 +42,7 @@ class OwnGraphSetTask(OwnTask[PreparedGraphs]):
 
     @property
     def example_shape(self) -> tuple[int, int]:
-        return len(self.graphs.train[:TRACED]), self.graphs.num_classes
+        return len(self.graphs.train[:TRACED]), self.graphs.out_channels
 
     @property
     def data(self) -> GraphSet:
@@ -61,7 +67,13 @@ class OwnGraphSetTask(OwnTask[PreparedGraphs]):
 
     def build_objective(self, model: nn.Module, *, seed: int) -> AnyObjective:
         del model, seed
-        return Classification()
+        match self.graphs.task:
+            case "multiclass":
+                return Classification()
+            case "multilabel":
+                return Outcomes()
+            case _:
+                return Regression.of(self.graphs.y[self.graphs.train])
 
     def prepare(self, model: nn.Module, objective: object) -> PreparedGraphs:
         del model, objective

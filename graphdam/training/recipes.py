@@ -162,6 +162,7 @@ _WHOLE_GRAPHS: dict[str, Any] = {
 OBJECTIVES: dict[str, Recipe] = {
     "node-classification": Recipe("Cross-entropy on the labelled nodes."),
     "graph-classification": Recipe("Cross-entropy on whole graphs.", _WHOLE_GRAPHS),
+    "graph-regression": Recipe("Absolute errors of numbers of whole graphs.", _WHOLE_GRAPHS),
     "dgi": Recipe("Deep Graph Infomax.", {**_PROBED, "num_layers": 1}),
     "grace": Recipe("Contrast of two views.", _CONTRAST),
     "bgrl": Recipe(
@@ -187,14 +188,17 @@ _STUDENT_TO_PROBE: dict[str, Any] = {
     "fallback_margin": 0.04,  # a probe's choice among 500 labels is noise of half as much
 }
 
+_STUDENT_OF_GRAPHS: dict[str, Any] = {
+    "gated_lr": 2e-3,
+    "gated_weight_decay": 0.0,
+    "decoupled": False,
+    "decay_relief": 0.0,
+}
+
 STUDENTS: dict[str, dict[str, Any]] = {
     "node-classification": {},
-    "graph-classification": {
-        "gated_lr": 2e-3,
-        "gated_weight_decay": 0.0,
-        "decoupled": False,
-        "decay_relief": 0.0,
-    },
+    "graph-classification": _STUDENT_OF_GRAPHS,
+    "graph-regression": _STUDENT_OF_GRAPHS,
     "dgi": {**_STUDENT_TO_PROBE, "brake_tolerance": 1.35},
     "grace": {**_STUDENT_TO_PROBE, "brake_tolerance": 1.7},
     "bgrl": {**_STUDENT_TO_PROBE, "brake_tolerance": 1.5},

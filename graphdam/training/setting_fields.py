@@ -229,7 +229,8 @@ class SettingFields(ModelFields):
     @property
     def learns_embedding(self) -> bool:
         """Whether the encoder's output is an embedding, which is gated like a hidden layer."""
-        return self.kind == "graphs" and not self.objective.endswith("-classification")
+        by_labels = ("-classification", "-regression")
+        return self.kind == "graphs" and not self.objective.endswith(by_labels)
 
     @property
     def rebuilds_links(self) -> bool:

@@ -146,8 +146,8 @@ def test_an_unknown_data_set_lists_the_known_ones(graphdam: Graphdam, tmp_path: 
         (
             ["--objective", "dig"],
             "Unknown objective 'dig': did you mean 'dgi'? Known: bgrl, dgi, gae, grace, "
-            "graph-classification, image-classification, node-classification, rating-prediction, "
-            "reconstruction, vgae.",
+            "graph-classification, graph-regression, image-classification, node-classification, "
+            "rating-prediction, reconstruction, vgae.",
         ),
         (
             ["--split", "publc"],

@@ -53,6 +53,41 @@ def test_a_split_that_is_given_is_kept() -> None:
     ]
 
 
+def _told(*targets: Any) -> list[Data]:
+    """Graphs with these targets in turn."""
+    graphs = tiny_graphs()
+    for index, graph in enumerate(graphs):
+        graph.y = targets[index % len(targets)]
+    return graphs
+
+
+def test_yes_and_no_and_numbers_are_told_as_they_are() -> None:
+    nan = torch.nan
+    asked = GraphSet.of(_told([1, 0], torch.tensor([[nan, 1.0]])), task="multilabel")
+    assert asked.y[:2].nan_to_num(9).tolist() == [[1, 0], [9, 1]]
+    assert (asked.out_channels, asked.num_classes, asked.num_graphs) == (2, 0, 60)
+    alone = GraphSet.of(_told(0, 1), task="multilabel")  # one question has one output
+    assert (alone.y.shape, alone.out_channels) == ((60, 1), 1)
+    numbers = GraphSet.of(_told(-1, 2.5, torch.tensor([3])), task="regression")
+    assert numbers.y[:3].tolist() == [[-1], [2.5], [3]]
+    for graphs in (asked, numbers):
+        sizes = [graphs.indices(part).numel() for part in ("train", "val", "test")]
+        assert sizes == [48, 6, 6]
+        assert graphs.y.dtype == torch.float32
+
+
+def test_whole_numbers_stay_where_a_model_looks_them_up() -> None:
+    graphs = tiny_graphs(attributes=True)
+    for graph in graphs:
+        graph.x = torch.arange(graph.num_nodes)[:, None]
+        graph.edge_attr = torch.ones(graph.num_edges, 2, dtype=torch.uint8)
+    read, kept = GraphSet.of(graphs), GraphSet.of(graphs, categorical=True)
+    assert (read.x.dtype, read.further["edge_attr"].dtype) == (torch.float32, torch.float32)
+    assert (kept.x.dtype, kept.further["edge_attr"].dtype) == (torch.int64, torch.int64)
+    assert kept.further["edge_weight"].dtype == torch.float32
+    assert torch.equal(read.x, kept.x.float())
+
+
 def _changed(**values: Any) -> list[Data]:
     graphs = tiny_graphs(attributes=True)
     for name, value in values.items():
@@ -74,6 +109,30 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
         "has 5 nodes, and an edge between nodes 0 and 9",
     ),
     "no class": (lambda: GraphSet.of(_changed(y=None)), "Graph 7 .* one class y.* received y=None"),
+    "no such task": (
+        lambda: GraphSet.of(GRAPHS, task="regresion"),  # type: ignore[arg-type]
+        "Unknown task 'regresion': did you mean 'regression'",
+    ),
+    "half a yes": (
+        lambda: GraphSet.of(_told([0, 1], [0.5, 1]), task="multilabel"),
+        r"Graph 1 of graphs needs y of 0, 1 or NaN .*y=\[0\.5, 1\.0\]; .*'multiclass' or 'regr",
+    ),
+    "an infinite number": (
+        lambda: GraphSet.of(_told(torch.inf), task="regression"),
+        r"Graph 0 of graphs needs y of finite numbers or NaN",
+    ),
+    "more targets": (
+        lambda: GraphSet.of(_told([0.0], [0.0, 1.0]), task="regression"),
+        "have 1 to 2 targets y",
+    ),
+    "a target that nobody knows": (
+        lambda: GraphSet.of(_told([0.0, torch.nan]), task="regression"),
+        "Target 1 of graphs is known of none of the 48 graphs",
+    ),
+    "few numbers": (
+        lambda: GraphSet.of(_told(0.5)[:2], task="regression", name="mine"),
+        "mine has 2 graphs, and a split takes 3",
+    ),
     "several classes": (
         lambda: GraphSet.of(_changed(y=torch.tensor([0, 1]))),
         r"received y=\[0, 1\]",

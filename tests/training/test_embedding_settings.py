@@ -73,8 +73,8 @@ def test_links_are_held_out_by_the_seed(sbm: Graph) -> None:
         (
             {"objective": "dgii"},
             "Unknown objective 'dgii': did you mean 'dgi'? Known: bgrl, dgi, gae, grace, "
-            "graph-classification, image-classification, node-classification, rating-prediction, "
-            "reconstruction, vgae.",
+            "graph-classification, graph-regression, image-classification, node-classification, "
+            "rating-prediction, reconstruction, vgae.",
         ),
         (
             {"objective": "dgi", "jk": "cat"},

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from sklearn.metrics import roc_auc_score
 from tiny_graphs import OfData, Pooled, WithAttributes, tiny_graphs
 from tiny_images import quick_images, tiny_images
 from torch import Tensor, nn
@@ -175,9 +176,63 @@ def test_a_budget_of_images_is_told_from_the_plan_where_that_is_known(
     assert narrow(made(Small), images, settings=settings).widths == planned.widths
 
 
+def _told(task: Any, tell: Any) -> GraphSet:
+    graphs = tiny_graphs(150)
+    for graph in graphs:
+        graph.y = tell(graph)
+    return GraphSet.of(graphs, task=task)
+
+
+def test_questions_of_yes_or_no_are_answered_by_a_narrower_net() -> None:
+    def tell(graph: Any) -> list[float]:
+        is_dense = float(graph.num_edges > 3 * graph.num_nodes)
+        return [float(graph.y == 2), torch.nan if graph.num_nodes % 2 else is_dense]
+
+    graphs = _told("multilabel", tell)
+    found = narrow(made(Pooled, classes=2), graphs, settings=quick())
+    assert sum(found.widths.values()) < 32
+    assert found.metric == "roc_auc"
+    assert found.test > 0.9
+    taken, y = graphs.take(graphs.test), graphs.y[graphs.test]
+    with torch.no_grad():
+        rows = found.model(taken.x, taken.edge_index, taken.batch)
+    areas = [
+        roc_auc_score(y[known, question], rows[known, question])
+        for question, known in enumerate((~y.isnan()).t())
+    ]
+    assert found.test == pytest.approx(sum(areas) / 2)
+    assert found.deviation < 1e-5
+
+
+@pytest.mark.parametrize("unit", [1.0, 100.0])
+def test_numbers_are_told_by_a_narrower_net_in_their_own_unit(unit: float) -> None:
+    def tell(graph: Any) -> float:  # so many neighbours has a node on average
+        return unit * float(graph.num_edges) / float(graph.num_nodes)
+
+    graphs = _told("regression", tell)
+    net = made(Pooled, classes=1)
+    with torch.no_grad():  # so that learning begins alike in any unit
+        net.classify.weight.mul_(unit)
+        net.classify.bias.mul_(unit)
+    settings = quick(objective="graph-regression", epochs=60, lr=0.01)
+    found = narrow(net, graphs, settings=settings)
+    assert sum(found.widths.values()) < 32
+    assert found.metric == "mae"
+    taken, y = graphs.take(graphs.test), graphs.y[graphs.test]
+    with torch.no_grad():
+        rows = found.model(taken.x, taken.edge_index, taken.batch)
+    assert found.test == pytest.approx(float((rows - y).abs().mean()), rel=1e-4)
+    assert found.test < 0.5 * float((y - y.median()).abs().mean())
+    assert found.teacher_test is not None
+    assert found.teacher_test > 0
+    assert found.deviation < 1e-5
+
+
 def test_settings_that_say_nothing_of_such_data_are_refused() -> None:
     with pytest.raises(SettingsError, match=r"graph-classification here; received objective='node"):
         narrow(made(Pooled), GRAPHS, settings=Settings.of())
+    with pytest.raises(SettingsError, match=r"graph-regression here; received .*classification'"):
+        narrow(made(Pooled, classes=1), _told("regression", lambda _: 0.5), settings=quick())
     with pytest.raises(SettingsError, match=r"image-classification here; received .*'mnist'"):
         narrow(made(Small), tiny_images(), settings=Settings.of("l1", objective="dgi"))
     with pytest.raises(SettingsError, match=r"'tiny' is no set of images with settings of its own"):
