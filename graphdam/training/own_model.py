@@ -265,9 +265,13 @@ def _stirred(task: OwnTask[Any]) -> Settings:
         with torch.no_grad(), seeded(0, next(trial.parameters()).device):
             quiet, noisy = (trial.train(mode)(*given, **further) for mode in (False, True))
     except Exception as error:
+        hint = "Give its forward these arguments first."
+        looks_up = any(isinstance(module, nn.Embedding) for module in trial.modules())
+        if looks_up and isinstance(task.data, GraphSet) and task.data.x.is_floating_point():
+            hint = "An Embedding reads whole numbers: GraphSet.of(…, categorical=True) keeps them."
         raise SettingsError(
             f"{type(trial).__name__} could not be called as {task.called} on {task.name}: "
-            f"{sentence(error)} Give its forward these arguments first."
+            f"{sentence(error)} {hint}"
         ) from error
     rows, columns = task.example_shape
     if quiet.shape != (rows, columns):

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from sklearn.metrics import roc_auc_score
-from tiny_graphs import OfData, Pooled, WithAttributes, tiny_graphs
+from tiny_graphs import LooksUp, OfData, Pooled, WithAttributes, tiny_graphs
 from tiny_images import quick_images, tiny_images
 from torch import Tensor, nn
 from torch_geometric.data import Batch, HeteroData
@@ -202,6 +202,25 @@ def test_questions_of_yes_or_no_are_answered_by_a_narrower_net() -> None:
     ]
     assert found.test == pytest.approx(sum(areas) / 2)
     assert found.deviation < 1e-5
+
+
+def test_kinds_of_atoms_and_bonds_are_looked_up_in_narrower_tables() -> None:
+    graphs = tiny_graphs(150)
+    for graph in graphs:
+        place = torch.arange(graph.num_nodes)
+        graph.x = torch.stack([place, place % 4], dim=1)
+        graph.edge_attr = (graph.edge_index.sum(0) % 3)[:, None]
+        graph.y = [float(graph.y == 2)]
+    kept = GraphSet.of(graphs, task="multilabel", categorical=True)
+    found = narrow(made(LooksUp), kept, settings=quick())
+    assert found.start_widths == {"atom.0": 16, "convolve.nn.0": 32, "convolve.nn.2": 16}
+    table, bond = found.model.get_submodule("atom.1"), found.model.get_submodule("bond")
+    assert table.embedding_dim == bond.embedding_dim == found.widths["atom.0"]
+    assert sum(found.widths.values()) < 64
+    assert found.test > 0.9
+    assert found.deviation < 1e-5
+    with pytest.raises(SettingsError, match=r"GraphSet\.of\(…, categorical=True\) keeps them"):
+        narrow(made(LooksUp), GraphSet.of(graphs, task="multilabel"), settings=quick())
 
 
 @pytest.mark.parametrize("unit", [1.0, 100.0])
