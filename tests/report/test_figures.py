@@ -149,7 +149,7 @@ def test_a_panel_ends_above_failures_and_names_them() -> None:
     def end(members: list[RunRecord]) -> None:
         panel = Panel("Cora", tuple(members), "accuracy")
         styles = styles_of([line_name(record) for record in members])
-        end_below(axes, panel, styles, lambda record: 8.0)
+        end_below(axes, panel, styles, lambda record: 8.0, span=0.0)
 
     axes = Figure().subplots()
     axes.set(xlim=(4, 16), ylim=(30, 90))
@@ -182,7 +182,7 @@ def test_a_panel_that_is_about_what_fails_shows_all_of_it() -> None:
         axes = Figure().subplots()
         axes.set(xlim=(4, 16), ylim=(30, 90))
         styles = styles_of([line_name(record) for record in members.records])
-        end_below(axes, members, styles, lambda record: 8.0, unless_most=True)
+        end_below(axes, members, styles, lambda record: 8.0, span=0.0, unless_most=True)
         assert (axes.get_ylim() != (30, 90)) == is_ended
 
 

@@ -21,7 +21,6 @@ from graphdam.report.figures.panel_drawing import (
     draw_band,
     draw_methods,
     end_below,
-    span_at_least,
 )
 from graphdam.report.figures.panels import Panel, panels_of
 from graphdam.report.figures.style import styles_of
@@ -94,8 +93,7 @@ def draw_frontier(
             draw_methods(axes, panel, styles, cost)
             count(axes, panel.records)
             if not panel.is_whole:
-                end_below(axes, panel, styles, cost)
-                span_at_least(axes, shown(panel.score, 0.02))
+                end_below(axes, panel, styles, cost, span=shown(panel.score, 0.02))
             axes.set_title(panel.title)
             if at % columns == 0 or panels[at - 1].score != panel.score:
                 axes.set_ylabel(f"{part_of(panel.score)} {metric_label(panel.score)}".strip())

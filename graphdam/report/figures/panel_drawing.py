@@ -22,6 +22,10 @@ _DEPTH = 9.0
 _HEIGHT = 0.1
 """What errs by so much more is not what it reaches up to."""
 
+_GAP = 4.0
+"""Nor does it reach down to what lies so many times further below the others than these lie
+apart."""
+
 _WORD = 24.0
 """Points that a score below a panel takes, with some room."""
 
@@ -62,6 +66,22 @@ def draw_methods(
         )
 
 
+def _below_most(heights: Sequence[float]) -> float:
+    """Where more than half of the heights end, and a gap begins that dwarfs their differences.
+
+    >>> _below_most([97.5, 97.2, 96.9, 91.1])
+    96.9
+    >>> _below_most([97.5, 97.2, 96.9, 95.1])
+    -inf
+    """
+    ordered = sorted(heights, reverse=True)
+    for count in range(len(ordered) // 2 + 1, len(ordered)):
+        apart = ordered[0] - ordered[count - 1]
+        if 0 < _GAP * apart < ordered[count - 1] - ordered[count]:
+            return ordered[count - 1]
+    return -math.inf
+
+
 def draw_band(axes: Axes, panel: Panel) -> None:
     """Draws the wide model's score and deviation across the panel."""
     band = panel.band()
@@ -79,10 +99,12 @@ def end_below(
     styles: Mapping[str, Style],
     cost: Callable[[RunRecord], float],
     *,
+    span: float,
     unless_most: bool = False,
 ) -> None:
     """Ends a panel where only failures would lie, so that the others can be told apart.
 
+    It spans so many points at least, so that what hardly differs does not look as if it did.
     With `unless_most` all are shown where most would lie below: the panel is about them. Worked
     out with errors turned around, so that what is below is worse.
     """
@@ -94,9 +116,11 @@ def end_below(
     band = panel.band()
     best = max(heights.values()) if band is None else sign * shown(panel.score, band[1].mean)
     limit = best - depth
-    kept = [record for record in panel.records if heights[id(record)] >= limit]
+    least = max(limit, _below_most(list(heights.values())))
+    kept = [record for record in panel.records if heights[id(record)] >= least]
     all_are_shown = unless_most and 2 * len(kept) < len(panel.records)
     if all_are_shown or len(kept) == len(panel.records):
+        span_at_least(axes, span)
         return
     lowest = min(heights[id(record)] for record in kept)
     bottom = min(heights[id(record)] - panel.std(record) for record in kept)
@@ -104,6 +128,8 @@ def end_below(
     floor = max(limit, bottom - 0.15 * (top - bottom))
     floor = min(floor, lowest - 0.1 * (top - lowest))  # room for words below the marks
     axes.set_ylim(*sorted((sign * floor, sign * (top + 0.05 * (top - floor)))))
+    span_at_least(axes, span)
+    floor = min(sign * end for end in axes.get_ylim())
     below = [record for record in panel.records if heights[id(record)] < floor]
     below.sort(key=lambda record: heights[id(record)])
     places = [math.log2(cost(record)) for record in below]

@@ -15,7 +15,6 @@ from graphdam.report.figures.panel_drawing import (
     draw_band,
     draw_methods,
     end_below,
-    span_at_least,
 )
 from graphdam.report.figures.panels import Panel, panels_of
 from graphdam.report.figures.style import styles_of
@@ -79,8 +78,7 @@ def draw_systems(records: Sequence[RunRecord], path: str | Path) -> Path:
                     draw_methods(axes, panel, styles, column.count)
                     low, high = limits([column.count(record) for record in shown])
                     log_axis(axes, low=low, high=high)
-                    end_below(axes, panel, styles, column.count, unless_most=True)
-                    span_at_least(axes, 2.0)
+                    end_below(axes, panel, styles, column.count, span=2.0, unless_most=True)
             line[0].set_ylabel(f"{row.title}\n{metric_text(row.score)} (%)")
         legend_below(figure, first=list(styles), width=width)
 
