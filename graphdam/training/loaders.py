@@ -59,14 +59,7 @@ def _clusters(
     settings: Settings, layers: PreparedLayers, encoder: Encoder, batch_size: int, team: Team
 ) -> ClusterSampling:
     graph = layers.graph
-    least = -(-graph.num_nodes // batch_size) * team.size
-    number = settings.clusters_of(graph.num_nodes, least=least)
-    if number < least:
-        of_processes = f" for {team.size} processes" if team.size > 1 else ""
-        raise SettingsError(
-            f"num_clusters={number:,} cannot be dealt to the {least // team.size:,} steps of "
-            f"batch_size={batch_size}{of_processes}: take at least {least:,}, or larger batches."
-        )
+    number = num_clusters(settings, graph.num_nodes, batch_size, num_ranks=team.size)
     return ClusterSampling(
         graph.edge_index,
         graph.edge_weight,
@@ -75,6 +68,29 @@ def _clusters(
         num_clusters=number,
         cut=None if team.size == 1 or number == 1 else _leaders_cut(team),
     )
+
+
+def num_clusters(settings: Settings, num_nodes: int, batch_size: int, *, num_ranks: int = 1) -> int:
+    """How many clusters a graph is cut into.
+
+    Args:
+        settings: may say it.
+        num_nodes: of the graph.
+        batch_size: nodes a step, those of all processes together.
+        num_ranks: how many processes share every step.
+
+    Raises:
+        SettingsError: fewer than there are steps.
+    """
+    least = -(-num_nodes // batch_size) * num_ranks
+    number = settings.clusters_of(num_nodes, least=least)
+    if number < least:
+        of_processes = f" for {num_ranks} processes" if num_ranks > 1 else ""
+        raise SettingsError(
+            f"num_clusters={number:,} cannot be dealt to the {least // num_ranks:,} steps of "
+            f"batch_size={batch_size}{of_processes}: take at least {least:,}, or larger batches."
+        )
+    return number
 
 
 def _leaders_cut(team: Team) -> Cut:

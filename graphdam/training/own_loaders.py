@@ -14,6 +14,7 @@ from graphdam.objectives import (
     PreparedParts,
 )
 from graphdam.training.batching import learns_from_all
+from graphdam.training.loaders import num_clusters
 from graphdam.training.settings import Settings
 
 
@@ -33,13 +34,7 @@ def in_parts(settings: Settings, whole: PreparedEdges, net: nn.Module) -> Prepar
     assert size is not None
     parts: PreparedParts
     if settings.loader == "cluster":
-        least = -(-graph.num_nodes // size)
-        number = settings.clusters_of(graph.num_nodes, least=least)
-        if number < least:
-            raise SettingsError(
-                f"num_clusters={number:,} cannot be dealt to the {least:,} steps of "
-                f"batch_size={size}: take at least {least:,}, or larger batches."
-            )
+        number = num_clusters(settings, graph.num_nodes, size)
         clusters = Clusters(graph.edge_index, graph.num_nodes, num_clusters=number)
         parts = PreparedClusters(**vars(whole), batch_size=size, clusters=clusters)
     else:

@@ -71,7 +71,7 @@ def narrow(
     checkpoint: Path | None = None,
     checkpoint_seconds: float = 10.0,
 ) -> Narrowed:
-    """Learn how wide somebody's own model has to be to tell nodes, whole graphs or images apart.
+    """Learn how wide somebody's own model of nodes, whole graphs or images has to be.
 
     What `graphdam train` does for models of ours, for one that was written with PyG or torch:
     gates are attached to all channels that can be removed exactly, the gated model learns beside a
