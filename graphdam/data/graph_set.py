@@ -125,7 +125,7 @@ class GraphSet:
         else:
             parts = _drawn(y if task == "multiclass" else None, len(whole), seed, name)
         if task != "multiclass":
-            require_known(y, parts[0], name)
+            require_known(y, parts, name)
 
         def read(values: Tensor) -> Tensor:
             is_whole = not (values.is_floating_point() or values.dtype == torch.bool)

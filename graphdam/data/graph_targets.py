@@ -56,23 +56,30 @@ def targets_of(graphs: Sequence[Data], task: GraphsTask, name: str) -> Tensor:
     return torch.stack(targets).float()
 
 
-def require_known(y: Tensor, train: Tensor, name: str) -> None:
-    """Refuse targets that are known of no graph that is learnt from.
+def require_known(y: Tensor, parts: Sequence[Tensor], name: str) -> None:
+    """Refuse targets that are known of no graph that is learnt from, and parts without any.
 
     Args:
         y: float [G, T].
-        train: int64 indices.
+        parts: int64 indices of the graphs to learn from, choose on and test on.
         name: what messages call the set.
 
     Raises:
         DataError: naming the first of them.
     """
+    train, *held_out = parts
     unknown = y[train].isnan().all(0).nonzero()
     if unknown.numel():
         raise DataError(
             f"Target {int(unknown[0])} of {name} is known of none of the {train.numel()} graphs to "
             f"learn from: leave it out, or give another split."
         )
+    for use, part in zip(("choose", "test"), held_out, strict=True):
+        if bool(y[part].isnan().all()):
+            raise DataError(
+                f"No target of {name} is known of any of the {part.numel()} graphs to {use} on: "
+                f"give another split."
+            )
 
 
 def _is_fitting(target: Tensor, task: GraphsTask) -> bool:

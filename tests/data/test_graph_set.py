@@ -129,6 +129,12 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: GraphSet.of(_told([0.0, torch.nan]), task="regression"),
         "Target 1 of graphs is known of none of the 48 graphs",
     ),
+    "nothing to test on": (
+        lambda: GraphSet.of(
+            _told(1.0, torch.nan), task="multilabel", split=([0, 2], [4], [1, 3, 5])
+        ),
+        "No target of graphs is known of any of the 3 graphs to test on",
+    ),
     "few numbers": (
         lambda: GraphSet.of(_told(0.5)[:2], task="regression", name="mine"),
         "mine has 2 graphs, and a split takes 3",
