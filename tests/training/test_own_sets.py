@@ -63,7 +63,9 @@ def outputs(model: nn.Module, part: str) -> tuple[Tensor, Tensor]:
 
 
 @pytest.mark.parametrize("kind", [Pooled, OfData])
-def test_graphs_are_told_by_a_narrower_net_that_scores_what_is_said(kind: Any) -> None:
+def test_graphs_are_told_by_a_narrower_net_that_scores_what_is_said(
+    kind: Any, tmp_path: Path
+) -> None:
     net = made(kind)
     before = copy.deepcopy(net)
     found = narrow(net, GRAPHS, settings=quick())
@@ -77,6 +79,8 @@ def test_graphs_are_told_by_a_narrower_net_that_scores_what_is_said(kind: Any) -
     assert found.test >= 0.9
     assert found.deviation < 1e-5
     assert_same_weights(net, before)
+    graphdam.save_compact(found.model, tmp_path / "small")
+    assert_same_weights(graphdam.load_compact(kind, tmp_path / "small"), found.model)
 
 
 def test_a_list_of_data_will_do() -> None:
