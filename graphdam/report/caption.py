@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from graphdam.report.methods import display_name, method_name
 from graphdam.report.numbers import seeds_text, widths_text
 from graphdam.report.record import RunRecord
+
+SHARED = 3
+"""From so many records on, what all of them say is said once."""
 
 
 def caption(records: Sequence[RunRecord], *, compared: bool = True) -> str:
@@ -58,18 +62,31 @@ def _joined(sentences: Iterable[str]) -> list[str]:
 
 
 def notes(records: Sequence[RunRecord]) -> str | None:
-    """What single runs met, as a Markdown list: a width not reached, a wide model handed back."""
-    lines = [
-        f"- {_about(record)}: {note.rstrip('.')}." for record in records for note in record.notes
-    ]
+    """What single runs met, as a Markdown list: a width not reached, a wide model handed back.
+
+    What many records of one model on one data set say is said once.
+    """
+    shared = Counter((_subject(record), note) for record in records for note in record.notes)
+    lines = []
+    for record in records:
+        subject = _subject(record)
+        for note in record.notes:
+            times = shared[subject, note]
+            about = f"{subject}, {times} rows" if times >= SHARED else _about(record)
+            lines.append(f"- {about}: {note.rstrip('.')}.")
+    lines = list(dict.fromkeys(lines))
     return "\n".join(["Notes:", "", *lines]) if lines else None
 
 
-def _about(record: RunRecord) -> str:
+def _subject(record: RunRecord) -> str:
     words = [display_name(record.dataset), display_name(record.model)]
     if record.learns_embedding:
         words.append(display_name(record.objective))
-    return ", ".join([*words, method_name(record), f"width {widths_text(record.widths)}"])
+    return ", ".join(words)
+
+
+def _about(record: RunRecord) -> str:
+    return f"{_subject(record)}, {method_name(record)}, width {widths_text(record.widths)}"
 
 
 def software(record: RunRecord) -> str:

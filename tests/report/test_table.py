@@ -18,6 +18,7 @@ from graphdam.report import (
     caption,
     comparison,
     deviation_line,
+    notes,
     paired_difference,
     prefix_table,
     read_record,
@@ -289,3 +290,18 @@ def test_the_curve_of_the_model_that_is_kept() -> None:
     assert table.columns == ("cut to width", "validation accuracy (%)")
     assert prefix_table(altered(prefixes=None)) is None
     assert prefix_table(altered(prefixes=[[], [], []])) is None
+
+
+def test_a_note_of_many_rows_is_told_once_and_others_with_their_row() -> None:
+    alone = "seed 0: its own"
+    rows = [altered(notes=["the same"], widths=[[width]] * 3) for width in (8, 9)]
+    told = (notes(rows) or "").splitlines()
+    assert len(told) == 2 + 2
+    assert all(line.startswith("- Cora, GCN, ") and "width" in line for line in told[2:])
+    assert all(line.endswith(": the same.") for line in told[2:])
+    rows.append(altered(notes=["the same", alone], widths=[[10]] * 3))
+    *_, shared, own = (notes(rows) or "").splitlines()
+    assert shared == "- Cora, GCN, 3 rows: the same."
+    assert own.endswith(f": {alone}.")
+    assert len((notes(rows) or "").splitlines()) == 2 + 2
+    assert notes([EXAMPLE]) is None
