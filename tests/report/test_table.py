@@ -304,4 +304,4 @@ def test_a_note_of_many_rows_is_told_once_and_others_with_their_row() -> None:
     assert shared == "- Cora, GCN, 3 rows: the same."
     assert own.endswith(f": {alone}.")
     assert len((notes(rows) or "").splitlines()) == 2 + 2
-    assert notes([EXAMPLE]) is None
+    assert notes([altered(notes=[])]) is None
