@@ -16,6 +16,7 @@ from graphdam.compaction.tracing.tracer import sentence
 from graphdam.data import Graph, GraphSet, Images, is_image_set, load_graph
 from graphdam.errors import SettingsError
 from graphdam.report import HistoryLine
+from graphdam.training.own_loaders import hops
 from graphdam.training.own_task import OwnTask
 from graphdam.training.settings import Settings
 from graphdam.training.task_of import own_task
@@ -114,7 +115,7 @@ def narrow(
         InexactError: nothing can be gated, see `attach_gates`; layers that cannot lose channels
             exactly are left as they are.
         SettingsError: settings that say nothing of such a model, or one that writes anything but
-            a score for each class of every node, graph or image.
+            a number for each class or target of every node, graph or image.
         DataError: graphs that cannot be learnt from, see `GraphSet.of`.
         TrainingError: a loss that is not finite, or a checkpoint of another run.
 
@@ -129,6 +130,8 @@ def narrow(
     known = _made_ready(data).to(device)
     settings = settings or _defaults(known)
     _require_fitting(settings, known)
+    if teacher is not None and settings.batch_size is not None and isinstance(known, Graph):
+        _require_as_deep(settings, net, teacher)
     task = own_task(settings, known, net)
     settings = _stirred(task)
     if target_widths is not None:
@@ -240,6 +243,18 @@ def _require_fitting(settings: Settings, data: AnyOwn) -> None:
         raise SettingsError(
             "loader='saint' weighs what neighbours send, and a model of your own need not take "
             "weights: take loader='neighbor' or 'cluster'."
+        )
+
+
+def _require_as_deep(settings: Settings, net: nn.Module, teacher: nn.Module) -> None:
+    """A sample holds as many hops as the model reads, and its teacher reads the same sample."""
+    if settings.loader == "cluster":
+        return
+    drawn, needed = hops(settings, net), hops(settings, teacher)
+    if len(needed) > len(drawn):
+        raise SettingsError(
+            f"The teacher reads neighbours {len(needed)} hops away, and a batch is drawn for the "
+            f"{len(drawn)} of the model: take loader='cluster', or a teacher of as many layers."
         )
 
 

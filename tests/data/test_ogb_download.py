@@ -5,28 +5,20 @@ from __future__ import annotations
 import http.server
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
-from ogb_files import refusal_of_set
+from ogb_files import ARXIV, Same, refusal_of_set
 
 from graphdam.data import ogb_sets
-from graphdam.data.graph import Graph
 from graphdam.data.load import load_graph
 from graphdam.data.ogb_sets import published
 from graphdam.data.registry import DATASETS
 from graphdam.data.sources import cache_folder
 
 NAMES = [name for name, info in DATASETS.items() if info.kind == "ogb" and not info.links]
-ARXIV = "ogbn-arxiv"
-
-Same = Callable[[Graph, Graph], None]
-
-
-def _refusal(root: Path, name: str = ARXIV) -> str:
-    return refusal_of_set(root, name)
 
 
 def _offer(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
@@ -80,18 +72,18 @@ def test_an_archive_that_lacks_a_file_leaves_nothing_behind(
     (arxiv / "raw" / "edge.csv.gz").unlink()
     url = _pack(arxiv, served)
     _offer(monkeypatch, url)
-    refusal = _refusal(arxiv.parent)
+    refusal = refusal_of_set(arxiv.parent)
     assert f"could not be downloaded ({url} lacks raw/edge.csv.gz). Put its files" in refusal
 
 
 def test_a_refused_connection_ends_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _offer(monkeypatch, "http://127.0.0.1:1/arxiv.zip")
-    assert "could not be downloaded (<urlopen error [Errno " in _refusal(tmp_path)
+    assert "could not be downloaded (<urlopen error [Errno " in refusal_of_set(tmp_path)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_without_files_the_error_says_where_they_belong(name: str, tmp_path: Path) -> None:
-    refusal = _refusal(tmp_path, name)
+    refusal = refusal_of_set(tmp_path, name)
     folder, split = DATASETS[name].folder, DATASETS[name].default_split
     assert f"The data set '{name}' was not found under {tmp_path}" in refusal
     assert "(GRAPHDAM_OFFLINE is set)" in refusal

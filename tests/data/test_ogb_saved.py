@@ -10,20 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from ogb_files import PARTS, expect_sizes_of, made_up, refusal_of_set, write_archives
+from ogb_files import ARXIV, PARTS, Same, expect_sizes_of, made_up, refusal_of_set, write_archives
 
-from graphdam.data.graph import Graph
 from graphdam.data.load import load_graph
-from graphdam.data.registry import DATASETS
-
-NAMES = [name for name, info in DATASETS.items() if info.kind == "ogb" and not info.links]
-ARXIV = "ogbn-arxiv"
-
-Same = Callable[[Graph, Graph], None]
-
-
-def _refusal(root: Path, name: str = ARXIV) -> str:
-    return refusal_of_set(root, name)
 
 
 @pytest.fixture
@@ -63,7 +52,7 @@ def test_a_pickled_split_is_refused_and_not_run(
 ) -> None:
     path = archives / "split" / "time" / "split_dict.pt"
     save({"train": _Runs(tmp_path / "ran")}, path)
-    assert _refusal(tmp_path / "root") == (
+    assert refusal_of_set(tmp_path / "root") == (
         f"{path}: the file holds pickled Python objects, which are not read because they can run"
         " code; put train.csv.gz, valid.csv.gz, test.csv.gz into its place."
     )
@@ -83,9 +72,9 @@ def test_a_pickled_split_is_refused_and_not_run(
 def test_a_saved_split_of_something_else(saved: object, words: str, archives: Path) -> None:
     path = archives / "split" / "time" / "split_dict.pt"
     torch.save(saved, path)
-    assert _refusal(archives.parent).startswith(f"{path}: {words}")
+    assert refusal_of_set(archives.parent).startswith(f"{path}: {words}")
     path.write_bytes(path.read_bytes()[:-40])
-    assert _refusal(archives.parent).startswith(f"{path}: the file cannot be read as a split")
+    assert refusal_of_set(archives.parent).startswith(f"{path}: the file cannot be read as a split")
 
 
 @pytest.mark.parametrize(
@@ -115,6 +104,6 @@ def test_archives_that_do_not_fit(change: dict[str, Any], words: str, archives: 
     with np.load(path) as archive:
         arrays = {key: archive[key] for key in archive.files} | change
     np.savez(path, **{key: value for key, value in arrays.items() if value is not None})
-    assert _refusal(archives.parent).startswith(f"{path}: {words}")
+    assert refusal_of_set(archives.parent).startswith(f"{path}: {words}")
     path.write_bytes(path.read_bytes()[:2000])
-    assert _refusal(archives.parent).startswith(f"{path}: the file cannot be read as a .npz")
+    assert refusal_of_set(archives.parent).startswith(f"{path}: the file cannot be read as a .npz")

@@ -1,3 +1,5 @@
+"""OGB's sets of nodes: equal to what was written and to what OGB reads, or refused by name."""
+
 from __future__ import annotations
 
 import gzip
@@ -10,7 +12,9 @@ import numpy as np
 import pytest
 import torch
 from ogb_files import (
+    ARXIV,
     PARTS,
+    Same,
     Written,
     expect_sizes_of,
     made_up,
@@ -31,9 +35,6 @@ from graphdam.data.sources import cache_folder
 from graphdam.errors import DataError
 
 NAMES = [name for name, info in DATASETS.items() if info.kind == "ogb" and not info.links]
-ARXIV = "ogbn-arxiv"
-
-Same = Callable[[Graph, Graph], None]
 
 
 def _contents(folder: Path) -> dict[str, tuple[bytes, int]]:
@@ -42,10 +43,6 @@ def _contents(folder: Path) -> dict[str, tuple[bytes, int]]:
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
-
-
-def _refusal(root: Path, name: str = ARXIV) -> str:
-    return refusal_of_set(root, name)
 
 
 # Equal to what was written, and to what OGB reads
@@ -204,7 +201,7 @@ def test_a_missing_file_is_named(
 ) -> None:
     place(name)
     (tmp_path / "root" / file).unlink()
-    assert _refusal(tmp_path / "root", name) == (
+    assert refusal_of_set(tmp_path / "root", name) == (
         f"{tmp_path / 'root'}: the data set '{name}' is incomplete: {file} is not there; add what"
         " is missing or remove the folder."
     )
@@ -217,7 +214,7 @@ TABLES = [file for file in DATASETS[ARXIV].raw_files("time") if file.endswith(".
 def test_a_file_that_is_cut_off_is_named(file: str, arxiv: Path) -> None:
     path = arxiv.parent / file
     path.write_bytes(path.read_bytes()[:-9])
-    refusal = _refusal(arxiv.parent)
+    refusal = refusal_of_set(arxiv.parent)
     assert refusal.startswith(f"{path}: the table cannot be read and may be truncated (Compressed")
     assert refusal.endswith("; copy or download it again.")
 
@@ -228,7 +225,7 @@ def test_a_table_that_lacks_a_row_is_named(table: str, arxiv: Path) -> None:
     rows = gzip.decompress(path.read_bytes()).splitlines(keepends=True)
     path.write_bytes(gzip.compress(b"".join(rows[:-1]).rstrip()))
     counted = "num-edge-list" if table == "edge" else "num-node-list"
-    assert _refusal(arxiv.parent) == (
+    assert refusal_of_set(arxiv.parent) == (
         f"{path}: {len(rows) - 1} rows found, but {counted}.csv.gz says {len(rows)}; the file may"
         " be truncated: copy or download it again."
     )
@@ -238,7 +235,7 @@ def test_a_table_that_lacks_a_row_is_named(table: str, arxiv: Path) -> None:
 def test_a_list_of_anything_but_one_number_is_named(content: bytes, arxiv: Path) -> None:
     path = arxiv / "raw" / "num-node-list.csv.gz"
     path.write_bytes(gzip.compress(content))
-    assert _refusal(arxiv.parent).startswith(f"{path}: the table cannot be read")
+    assert refusal_of_set(arxiv.parent).startswith(f"{path}: the table cannot be read")
 
 
 @pytest.mark.parametrize(("table", "cell"), [("edge", "one"), ("node-feat", "1,2")])
@@ -247,14 +244,14 @@ def test_words_and_ragged_rows_are_refused(table: str, cell: str, arxiv: Path) -
     rows = gzip.decompress(path.read_bytes()).decode().splitlines()
     rows[3] = rows[3].replace(",", f",{cell},", 1) if table != "edge" else f"0,{cell}"
     path.write_bytes(gzip.compress("\n".join(rows).encode()))
-    refusal = _refusal(arxiv.parent)
+    refusal = refusal_of_set(arxiv.parent)
     assert refusal.startswith(f"{arxiv / 'raw'}: the tables cannot be read as OGB writes them (")
 
 
 def test_words_among_the_labels_are_refused(arxiv: Path) -> None:
     path = arxiv / "raw" / "node-label.csv.gz"
     write_table(path, [["cs.LG"]] * 60)
-    assert _refusal(arxiv.parent).startswith(f"{path}: the table cannot be read")
+    assert refusal_of_set(arxiv.parent).startswith(f"{path}: the table cannot be read")
 
 
 def test_an_edge_to_a_node_that_is_not_there(arxiv: Path) -> None:
@@ -275,7 +272,7 @@ def test_a_split_of_other_nodes_is_refused(nodes: Any, words: str, arxiv: Path) 
     write_table(arxiv / "split" / "time" / "train.csv.gz", np.arange(15, 60)[:, None])
     write_table(arxiv / "split" / "time" / "valid.csv.gz", np.zeros((0, 1), dtype=int))
     write_table(arxiv / "split" / "time" / "test.csv.gz", np.array(list(nodes), dtype=int)[:, None])
-    refusal = _refusal(arxiv.parent)
+    refusal = refusal_of_set(arxiv.parent)
     assert refusal.startswith(
         f"{arxiv / 'split' / 'time'}: the parts of the split 'time' must name each of 60 nodes once"
     )
@@ -284,7 +281,7 @@ def test_a_split_of_other_nodes_is_refused(nodes: Any, words: str, arxiv: Path) 
 
 def test_a_graph_of_other_sizes_is_refused(tmp_path: Path) -> None:
     folder = write_set(tmp_path, ARXIV, made_up(ARXIV))
-    assert _refusal(tmp_path) == (
+    assert refusal_of_set(tmp_path) == (
         f"{folder}: these files are not 'ogbn-arxiv': 169343 nodes, 128 features and 40 classes"
         " were expected, but 60, 5 and 4 found; copy or download them again."
     )
@@ -294,4 +291,5 @@ def test_another_release_is_refused(place: Callable[[str], Written], tmp_path: P
     place("ogbn-mag")
     release = tmp_path / "root" / "ogbn_mag" / "RELEASE_v2.txt"
     release.rename(release.with_name("RELEASE_v1.txt"))
-    assert "incomplete: ogbn_mag/RELEASE_v2.txt is not" in _refusal(tmp_path / "root", "ogbn-mag")
+    refusal = refusal_of_set(tmp_path / "root", "ogbn-mag")
+    assert "incomplete: ogbn_mag/RELEASE_v2.txt is not" in refusal

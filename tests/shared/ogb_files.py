@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import gzip
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from graphdam.data import load_graph
+from graphdam.data import Graph, load_graph
 from graphdam.data.quiet import quietly
 from graphdam.data.registry import DATASETS
 from graphdam.data.sources import cache_folder
@@ -23,6 +23,11 @@ from graphdam.errors import DataError
 from graphdam.evaluation.ogb import import_ogb
 
 Array = npt.NDArray[Any]
+
+ARXIV = "ogbn-arxiv"
+
+Same = Callable[[Graph, Graph], None]
+"""What the fixture `assert_same_graph` is."""
 
 PARTS = ("train", "valid", "test")
 
@@ -171,7 +176,7 @@ def read_by_ogb(root: Path, name: str) -> tuple[Any, dict[str, Any]]:
         return dataset[0], dataset.get_idx_split()
 
 
-def refusal_of_set(root: Path, name: str) -> str:
+def refusal_of_set(root: Path, name: str = ARXIV) -> str:
     """The sentence with which a set is refused; nothing is left in the cache."""
     with pytest.raises(DataError) as caught:
         load_graph(name, data_root=root)

@@ -13,6 +13,12 @@ from graphdam.training import Fit, Settings, Trainer, build_encoder, seeded
 
 CPU = torch.device("cpu")
 
+LEARNT = ["dgi", "grace", "bgrl", "gae", "vgae"]
+"""The objectives that learn an embedding."""
+
+LINKS = ("gae", "vgae")
+"""Those of them that rebuild links."""
+
 
 def start(settings: Settings, graph: Graph, seed: int = 0) -> Encoder:
     with seeded(seed, CPU):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from sampler import cut_into_stripes
 
 from graphdam.data import Graph, load_graph
 from graphdam.training import Settings
@@ -61,3 +62,9 @@ def karate() -> Graph:
 @pytest.fixture(scope="session")
 def sbm() -> Graph:
     return load_graph("sbm")
+
+
+@pytest.fixture
+def cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clusters without METIS."""
+    cut_into_stripes(monkeypatch)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
+from training_runs import LEARNT, LINKS
 
 from graphdam.data import Graph
 from graphdam.errors import GraphDamError, SettingsError
@@ -19,10 +19,6 @@ from graphdam.objectives import (
     NodeClassification,
 )
 from graphdam.training import Settings, build_gated, build_objective, build_wide
-
-MakeSettings = Callable[..., Settings]
-LEARNT = ["dgi", "grace", "bgrl", "gae", "vgae"]
-LINKS = ("gae", "vgae")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
-from training_runs import assert_same_weights, start
+from training_runs import LEARNT, LINKS, assert_same_weights, start
 
 from graphdam.data import Graph
 from graphdam.gates import gates_of
@@ -32,8 +32,6 @@ from graphdam.training.resume import checkpoint_of, restore
 from graphdam.training.state import TrainingState
 
 MakeSettings = Callable[..., Settings]
-LEARNT = ["dgi", "grace", "bgrl", "gae", "vgae"]
-LINKS = ("gae", "vgae")
 
 SMALL: dict[str, Any] = {
     "dataset": "sbm",

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 import torch
 from own_nets import Net, Weighted, of_graph
-from sampler import cut_into_stripes, needs_metis, needs_sampler
+from sampler import needs_metis, needs_sampler
 from torch import Tensor, nn
 from torch_geometric.data import Data
+from torch_geometric.nn import GraphSAGE
 from torch_geometric.utils import subgraph
 from training_runs import assert_same_weights
 
@@ -29,12 +30,6 @@ MakeSettings = Callable[..., Settings]
 every_loader = pytest.mark.parametrize(
     "loader", ["cluster", pytest.param("neighbor", marks=needs_sampler)]
 )
-
-
-@pytest.fixture
-def cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Clusters without METIS."""
-    cut_into_stripes(monkeypatch)
 
 
 @pytest.fixture
@@ -257,6 +252,19 @@ def test_a_hop_is_drawn_for_every_layer_that_reads_neighbours(sbm: Graph) -> Non
         hops(settings_of(batch_size=9, neighbors=(4, 3, 2), num_layers=3), net)
     with pytest.raises(SettingsError, match="No layer of Bare is a MessagePassing of PyG's"):
         hops(settings_of(batch_size=9, neighbors=4), Bare())
+
+
+@pytest.mark.usefixtures("cut")
+def test_a_teacher_that_reads_further_than_a_sample_is_refused(
+    sbm: Graph, quick: MakeSettings
+) -> None:
+    deeper = GraphSAGE(sbm.num_features, 16, 3, sbm.out_channels)
+    net = of_graph(Net, sbm)
+    sampled = quick(batch_size=100, feature_dropout=0.0, epochs=2)
+    with pytest.raises(SettingsError, match=r"neighbours 3 hops away, .* for the 2 of the model"):
+        narrow(net, sbm, teacher=deeper, settings=sampled)
+    clusters = quick(batch_size=100, loader="cluster", feature_dropout=0.0, epochs=2)
+    assert narrow(net, sbm, teacher=deeper, settings=clusters).teacher_test is not None
 
 
 @pytest.mark.usefixtures("cut")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from sampler import cut_into_stripes, needs_metis, needs_walks
+from sampler import needs_metis, needs_walks
 from task_runs import assert_resumes, assert_seeds_repeat_and_differ
 from torch import Tensor
 from training_runs import start, train
@@ -29,12 +29,6 @@ MakeSettings = Callable[..., Settings]
 every_loader = pytest.mark.parametrize(
     "loader", ["cluster", pytest.param("saint", marks=needs_walks)]
 )
-
-
-@pytest.fixture
-def cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Clusters without METIS."""
-    cut_into_stripes(monkeypatch)
 
 
 def prepared_of(settings: Settings, graph: Graph) -> PreparedSubgraphs:

@@ -19,8 +19,6 @@ from graphdam.training.state import TrainingState
 
 MakeSettings = Callable[..., Settings]
 
-QUIET = {"dropout": 0.0, "gated_dropout": 0.0, "feature_dropout": 0.0}
-
 
 def test_the_brake_keeps_a_student_wide_that_its_teacher_has_left_behind(
     quick: MakeSettings, karate: Graph
