@@ -33,6 +33,7 @@ from graphdam.training.model import SavedModel
 from graphdam.training.run_folder import RunFolder
 from graphdam.training.system import system_of
 from graphdam.training.team import Team, joined
+from graphdam.training.trained_teacher import build_teacher
 from graphdam.training.width import WidthControl
 
 
@@ -143,7 +144,7 @@ def _lead(
             observer.seed(results[-1])
         best = max(results, key=lambda result: goodness(result.metric, result.val))
         compact = load_model(settings, folder.seed_folder(best.seed)).to(device)
-        latency = _latency(task.at_split(best.seed), compact)
+        latency = _latency(task.at_split(best.seed), compact, seed=best.seed)
         record = record_of(task, results, best.seed, latency, device, threads, command)
         if settings.learns_embedding and len(settings.seeds) > 1:
             record = record.model_copy(update={"stability": _stability(settings, data, folder)})
@@ -171,16 +172,19 @@ def _refuse_unbuildable(task: Task[Any, Any]) -> None:
         balls_for(settings, model)
         system_of(settings, model, 1)
         if settings.teacher:
-            task.build_wide()
+            for seed in settings.seeds:
+                build_teacher(task.at_split(seed), seed=seed)
 
 
-def _latency(task: Task[Any, Any], compact: SavedModel) -> Latency | None:
+def _latency(task: Task[Any, Any], compact: SavedModel, *, seed: int) -> Latency | None:
     """One inference of the wide and of the compact model, alternately; weights do not matter."""
     if task.settings.gate is None and task.settings.removed_filters == 0:
         return None
     device = next(compact.parameters()).device
     with seeded(0, device):
-        wide = task.build_wide().to(device).eval()
+        taught = task.settings.teacher_from is not None
+        wide = build_teacher(task, seed=seed) if taught else task.build_wide()
+        wide = wide.to(device).eval()
     with torch.no_grad():
         wide_seconds, compact_seconds = median_latencies(
             task.inference(wide), task.inference(compact)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from datetime import datetime, timezone
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -86,8 +87,20 @@ def record_of(
             "torch": torch.__version__,
             "torch-geometric": version("torch-geometric"),
         },
-        notes=_seed_notes(results) + ([task.reading] if task.reading else []) + task.notes(),
+        notes=_seed_notes(results) + _notes(task),
     )
+
+
+def _notes(task: Task[Any, Any]) -> list[str]:
+    """What a reader should know of all seeds."""
+    source, notes = task.settings.teacher_from, [task.reading] if task.reading else []
+    if source is not None:
+        learns_on = task.settings.teacher_rests_from > 0
+        notes += [
+            f"the teacher is the model of {Path(source).name}, trained before"
+            f"{' and further' if learns_on else ''}; the seconds are without that"
+        ]
+    return notes + task.notes()
 
 
 def _prefixes(settings: Settings, results: list[SeedResult]) -> list[list[Prefix]] | None:

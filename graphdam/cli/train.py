@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from graphdam.cli.output import DataRoot, Debug, Json, Output, Quiet
+from graphdam.cli.values import assignments, numbers
 from graphdam.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -50,6 +50,14 @@ def train(
             help="dam or default (DAM beside a wide teacher), wide (no gates); rivals: paper "
             "(plain DAM), l1, l0 (other gates), nested (Matryoshka losses), irrelevance, aswl "
             "(masked weights), frank-wolfe (to be cut), minge, random.",
+        ),
+    ] = None,
+    teacher: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RUN",
+            help="A finished run, or a saved model's folder, to learn from: trained already, it is "
+            "the teacher as it is.",
         ),
     ] = None,
     target_width: Annotated[
@@ -149,7 +157,8 @@ def train(
     given: dict[str, Any] = {
         "dataset": dataset if own is None else str(Path(own).resolve()),
         "model": model,
-        "target_width": _numbers("--target-width", target_width, "16,8"),
+        "teacher_from": None if teacher is None else str(Path(teacher).resolve()),
+        "target_width": numbers("--target-width", target_width, "16,8"),
         "max_parameters": max_parameters,
         "max_multiply_adds": max_multiply_adds,
         "gate_output": gate_output or None,
@@ -160,7 +169,7 @@ def train(
         "num_layers": num_layers,
         "epochs": epochs,
         "batch_size": batch_size,
-        "neighbors": _numbers("--neighbors", neighbors, "15,10"),
+        "neighbors": numbers("--neighbors", neighbors, "15,10"),
         "loader": loader,
         "memory_budget": memory_budget,
         "device": device,
@@ -168,7 +177,7 @@ def train(
         "precision": precision,
     }
     given = {name: value for name, value in given.items() if value is not None}
-    given.update(_assignments(set_ or []))
+    given.update(assignments(set_ or []))
     if graph is not None and not Path(graph).exists():
         raise SettingsError(
             f"--graph {graph} does not exist: name a .npz or .graphml file, or a folder with "
@@ -269,32 +278,3 @@ def _refuse_several(**sources: str | None) -> None:
             f"--graph takes a .npz, a .graphml, or a folder with nodes.csv and edges.csv; "
             f"'{graph}' is a single table, which --ratings takes if it holds ratings."
         )
-
-
-def _numbers(option: str, text: str | None, example: str) -> tuple[int, ...] | None:
-    if text is None:
-        return None
-    try:
-        return tuple(int(part) for part in text.split(","))
-    except ValueError:
-        one = example.split(",")[0]
-        raise SettingsError(
-            f"{option} takes one number or one a layer, as in {one} or {example}; received "
-            f"'{text}'."
-        ) from None
-
-
-def _assignments(texts: list[str]) -> dict[str, Any]:
-    """NAME=VALUE pairs; a value is read as JSON where it is JSON, else as text."""
-    values: dict[str, Any] = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise SettingsError(f"--set takes NAME=VALUE, as in --set lr=0.02; received '{text}'.")
-        try:
-            values[name.strip()] = json.loads(value)
-        except ValueError:
-            values[name.strip()] = None if value in ("None", "none") else value
-    if "recipe" in values:
-        raise SettingsError("A recipe is not set by --set: name it with --recipe.")
-    return values

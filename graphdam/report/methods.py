@@ -211,6 +211,8 @@ def _change(name: str, value: object) -> str:
         return str(value)
     if name == "gate_end" and value == 1:
         return "untuned"
+    if name == "teacher_from":
+        return "teacher trained before"
     if name in _LIMITS and isinstance(value, int):
         return f"≤ {human(value)} {_LIMITS[name]}"
     if name == "act":

@@ -42,6 +42,11 @@ def _require_gates(settings: SettingFields) -> None:
             f"imitation_shift={settings.imitation_shift} is for a gated model beside a teacher, "
             f"and there is none: leave it out"
         )
+    if settings.teacher_from is not None and not (settings.teacher and settings.gate):
+        raise ValueError(
+            f"teacher_from='{settings.teacher_from}' is for a gated model beside a teacher, and "
+            f"there is none: leave it out, or take recipe 'default'"
+        )
     if settings.gate is None:
         limits = ("target_width", "max_parameters", "max_multiply_adds")
         for name in (*limits, "gate_output", "nested"):
@@ -67,10 +72,10 @@ def _require_gates(settings: SettingFields) -> None:
             f"gate_end={settings.gate_end} lies before gate_begin={settings.gate_begin}: the width "
             f"must have time to move"
         )
-    if settings.teacher and settings.teacher_rests_from == 0:
+    if settings.teacher and settings.teacher_rests_from == 0 < settings.teacher_end:
         raise ValueError(
             f"teacher_end={settings.teacher_end:g} lets the teacher rest before its first step: "
-            f"give a later share of the {settings.epochs} epochs, or teacher=False"
+            f"give a later share of the {settings.epochs} epochs, or 0 if it is trained already"
         )
 
 
@@ -90,7 +95,8 @@ def _require_widths(settings: SettingFields) -> None:
             f"min_width={settings.min_width} is above start_width={settings.start_width}: at most "
             f"the start width can stay open"
         )
-    if settings.teacher and settings.hidden_channels < settings.start_width:
+    makes_teacher = settings.teacher and not settings.was_taught
+    if makes_teacher and settings.hidden_channels < settings.start_width:
         raise ValueError(
             f"the teacher's hidden_channels={settings.hidden_channels} is narrower than "
             f"start_width={settings.start_width}: a teacher is at least as wide as its student"

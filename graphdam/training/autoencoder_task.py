@@ -54,6 +54,9 @@ class AutoencoderTask(Task[ImageModel, PreparedRows]):
         points = load_points(self.rows.name, seed=seed)
         return replace(self, rows=points.to(self.rows.x.device))
 
+    def same_split(self, seed: int, other: int) -> bool:
+        return isinstance(self.rows, Images) or seed == other
+
     def build_wide(self) -> ImageModel:
         settings, shape = self.settings, self.rows.shape
         arguments: dict[str, Any] = {

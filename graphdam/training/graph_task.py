@@ -62,6 +62,11 @@ class GraphTask(TaskOnGraph[Encoder, PreparedGraph]):
     def at_split(self, seed: int) -> GraphTask:
         return replace(self, graph=self.graph.at_split(seed))
 
+    def same_split(self, seed: int, other: int) -> bool:
+        if self.settings.rebuilds_links and self.graph.links is None:
+            return seed == other  # which holds links out
+        return self.at_split(seed).graph.split_index == self.at_split(other).graph.split_index
+
     def build_wide(self) -> Encoder:
         return build_wide(self.settings, self.graph)
 
@@ -96,6 +101,10 @@ class GraphTask(TaskOnGraph[Encoder, PreparedGraph]):
         assert self.batching.batch_size is not None
         size, team = self.batching.batch_size, current_team()
         return in_batches(self.settings, prepared, model, size, team)
+
+    def adopt(self, model: Encoder) -> None:
+        if self._feature_scale != 1:
+            model.scale_inputs(1 / self._feature_scale)
 
     def hand_back(self, model: Encoder) -> None:
         if self._feature_scale != 1:

@@ -6,27 +6,29 @@ import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
-import torch
 from torch import nn
 
 from graphdam.compaction import GatedModel
-from graphdam.compaction.tracing.tracer import sentence
-from graphdam.data import Graph, GraphSet, Images, is_image_set, load_graph
+from graphdam.data import Graph, GraphSet, Images, load_graph
 from graphdam.errors import SettingsError
 from graphdam.report import HistoryLine
-from graphdam.training.own_loaders import hops
-from graphdam.training.own_task import OwnTask
+from graphdam.training.own_settings import (
+    AnyOwn,
+    defaults_for,
+    require_as_deep,
+    require_fitting,
+    stirred,
+    with_targets,
+    with_trained_teacher,
+)
 from graphdam.training.settings import Settings
 from graphdam.training.task_of import own_task
 from graphdam.training.trainer import Trainer, seeded
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
-
-AnyOwn: TypeAlias = Graph | GraphSet | Images
-"""What a model of one's own can be narrowed on."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ def narrow(
     data: Graph | GraphSet | Images | Data | Sequence[Data],
     *,
     teacher: nn.Module | None = None,
+    train_teacher: bool = True,
     settings: Settings | None = None,
     target_widths: Mapping[str, int] | None = None,
     seed: int = 0,
@@ -95,6 +98,8 @@ def narrow(
             Not changed.
         data: see above, `load_graph`, `GraphSet.of` and `load_images`.
         teacher: a wide model, trained in the same run; a copy of `net` if None. Not changed.
+        train_teacher: False if the teacher, or `net` where there is no other, is trained already:
+            it takes no step. The gated model begins with the weights of `net` in either case.
         settings: of any recipe with gates; the default recipe if None. For nodes
             `Settings.of(feature_dropout=0.0)`, as a model brings its own dropout; for graphs
             `Settings.of(objective="graph-classification")`, or "graph-regression" where they have
@@ -128,19 +133,21 @@ def narrow(
     """
     device = next(net.parameters()).device
     known = _made_ready(data).to(device)
-    settings = settings or _defaults(known)
-    _require_fitting(settings, known)
+    settings = settings or defaults_for(known)
+    require_fitting(settings, known)
     if teacher is not None and settings.batch_size is not None and isinstance(known, Graph):
-        _require_as_deep(settings, net, teacher)
+        require_as_deep(settings, net, teacher)
     task = own_task(settings, known, net)
-    settings = _stirred(task)
+    settings = stirred(task)
+    if not train_teacher:
+        settings = with_trained_teacher(settings, teacher)
     if target_widths is not None:
         settings = settings.model_copy(update={"target_width": [1]})  # whatever the least width is
     task = own_task(settings, known, net)
     with seeded(seed, device):
         gated = task.build_gated().to(device)
     if target_widths is not None:
-        settings = _with_targets(settings, gated, target_widths)
+        settings = with_targets(settings, gated, target_widths)
     wide: Any = teacher if teacher is not None else net if settings.teacher else None
     trainer = Trainer(settings, on_epoch=on_epoch, checkpoint_seconds=checkpoint_seconds)
     fit = trainer.fit(gated, known, teacher=copy.deepcopy(wide), seed=seed, checkpoint=checkpoint)
@@ -191,109 +198,3 @@ def _made_ready(data: AnyOwn | Data | Sequence[Data]) -> AnyOwn:
             f"{type(data).__name__}."
         )
     return GraphSet.of(graphs)
-
-
-def _defaults(data: AnyOwn) -> Settings:
-    if isinstance(data, Graph):
-        return Settings.of(feature_dropout=0.0)
-    if isinstance(data, GraphSet):
-        return Settings.of(objective=_objective_of(data))
-    if not is_image_set(data.name):
-        raise SettingsError(
-            f"'{data.name}' is no set of images with settings of its own: give settings, as "
-            f"Settings.of(dataset='cifar10')."
-        )
-    return Settings.of(dataset=data.name)
-
-
-def _objective_of(graphs: GraphSet) -> str:
-    return "graph-regression" if graphs.task == "regression" else "graph-classification"
-
-
-def _require_fitting(settings: Settings, data: AnyOwn) -> None:
-    """Settings with gates, of what the data is about."""
-    if isinstance(data, Graph):
-        needed, of = "node-classification", "Settings.of('default')"
-    elif isinstance(data, GraphSet):
-        needed = _objective_of(data)
-        of = f"Settings.of(objective='{needed}')"
-    else:
-        needed, of = "image-classification", "Settings.of(dataset='mnist')"
-    if settings.objective != needed:
-        raise SettingsError(
-            f"A model of your own learns {needed} here; received objective="
-            f"'{settings.objective}' and dataset='{settings.dataset}': take settings as {of}."
-        )
-    if settings.gate is None or settings.nested:
-        raise SettingsError(
-            "A model of your own is narrowed by gates, and these settings know none, or nested "
-            "losses: take recipe 'default', 'paper', 'l1' or 'l0'."
-        )
-    if not isinstance(data, Graph):
-        return
-    if data.links is not None:
-        raise SettingsError(f"{data.name} has links to predict, and no labels to be learnt.")
-    if settings.memory_budget is not None:
-        raise SettingsError(
-            f"memory_budget={settings.memory_budget:g} is for models whose memory can be told "
-            f"beforehand: for your own give batch_size, or neither to read the whole graph in "
-            f"every step."
-        )
-    if settings.loader == "saint":
-        raise SettingsError(
-            "loader='saint' weighs what neighbours send, and a model of your own need not take "
-            "weights: take loader='neighbor' or 'cluster'."
-        )
-
-
-def _require_as_deep(settings: Settings, net: nn.Module, teacher: nn.Module) -> None:
-    """A sample holds as many hops as the model reads, and its teacher reads the same sample."""
-    if settings.loader == "cluster":
-        return
-    drawn, needed = hops(settings, net), hops(settings, teacher)
-    if len(needed) > len(drawn):
-        raise SettingsError(
-            f"The teacher reads neighbours {len(needed)} hops away, and a batch is drawn for the "
-            f"{len(drawn)} of the model: take loader='cluster', or a teacher of as many layers."
-        )
-
-
-def _with_targets(
-    settings: Settings, gated: GatedModel, target_widths: Mapping[str, int]
-) -> Settings:
-    whole = {group.name: group.num_channels for group in gated.groups}
-    for name, width in target_widths.items():
-        if name not in whole or not 1 <= width <= whole[name]:
-            known = ", ".join(f"'{group}' of {count}" for group, count in whole.items())
-            raise SettingsError(
-                f"target_widths asks for {width} channels of '{name}': a width is at least 1 and "
-                f"at most what there is, and the groups of channels are {known}."
-            )
-    return settings.model_copy(update={"target_width": [*(whole | {**target_widths}).values()]})
-
-
-def _stirred(task: OwnTask[Any]) -> Settings:
-    """Settings that say whether training disturbs the model, by its dropout or its norms."""
-    trial = copy.deepcopy(task.net)
-    given, further = task.example()
-    try:
-        with torch.no_grad(), seeded(0, next(trial.parameters()).device):
-            quiet, noisy = (trial.train(mode)(*given, **further) for mode in (False, True))
-    except Exception as error:
-        hint = "Give its forward these arguments first."
-        looks_up = any(isinstance(module, nn.Embedding) for module in trial.modules())
-        if looks_up and isinstance(task.data, GraphSet) and task.data.x.is_floating_point():
-            hint = "An Embedding reads whole numbers: GraphSet.of(…, categorical=True) keeps them."
-        raise SettingsError(
-            f"{type(trial).__name__} could not be called as {task.called} on {task.name}: "
-            f"{sentence(error)} {hint}"
-        ) from error
-    rows, columns = task.example_shape
-    if quiet.shape != (rows, columns):
-        raise SettingsError(
-            f"The model writes {list(quiet.shape)} numbers for {rows} {task.item}s, and "
-            f"[{rows}, {columns}] are needed: a row for each {task.item}, a column for each class "
-            f"or target."
-        )
-    dropout = 0.0 if torch.equal(quiet, noisy) else 0.5
-    return task.settings.model_copy(update={"dropout": dropout})

@@ -139,7 +139,13 @@ class SettingFields(ModelFields):
         ge=0,
         le=1,
         description="Share of the epochs after which the teacher rests at its best one, and the "
-        "gated model learns from that; 1 lets it learn on to the end.",
+        "gated model learns from that; 1 lets it learn on to the end, 0 is for one that was "
+        "trained before.",
+    )
+    teacher_from: str | None = Field(
+        None,
+        description="A finished run, or the folder of a saved model, whose model is the teacher; "
+        "it takes no step unless teacher_end is given.",
     )
     keeps_nearest: bool = Field(
         False,
@@ -256,6 +262,11 @@ class SettingFields(ModelFields):
     def teacher_rests_from(self) -> int:
         """The first epoch in which the teacher no longer learns."""
         return round(self.teacher_end * self.epochs)
+
+    @property
+    def was_taught(self) -> bool:
+        """Whether the teacher has learnt before the run, from the data as it is."""
+        return self.teacher_from is not None or self.teacher_end == 0
 
     @property
     def disturbs_teacher(self) -> bool:

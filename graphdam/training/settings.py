@@ -56,6 +56,8 @@ class Settings(SystemFields):
                 defaults = rating_defaults(recipe, dataset)
             case "graphs":
                 defaults = defaults_of(recipe, objective if objective in OBJECTIVES else known[0])
+        if given.get("teacher_from") is not None:
+            defaults = {**defaults, "teacher_end": 0.0}
         values = {**defaults, **given, "recipe": recipe}
         if RECIPES[recipe].as_wide or kind != "graphs":
             firm = defaults if kind == "ratings" else {}

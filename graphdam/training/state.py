@@ -13,17 +13,15 @@ from graphdam.gates import DAMGate, gates_of
 from graphdam.nn import Encoder
 from graphdam.objectives import Evaluation, Prepared
 from graphdam.report import HistoryLine
+from graphdam.training.channels import open_widths, pictured_values
 from graphdam.training.compute import step_precision
 from graphdam.training.learner import Learner
-from graphdam.training.model import AnyObjective, Model, gate_repeats
+from graphdam.training.model import AnyObjective, Model
 from graphdam.training.nested import NestedPrefixes
 from graphdam.training.settings import Settings
 from graphdam.training.teaching import Lesson, Teaching
 from graphdam.training.team import current_team
 from graphdam.training.width import WidthControl
-
-PICTURES = 80
-"""About how many epochs of a run keep every gate's values in the history."""
 
 LEAST_ERROR = 0.002
 """Below this, differences of validation scores are no reason to keep channels."""
@@ -68,7 +66,6 @@ class TrainingState:
         if settings.nested:
             assert isinstance(encoder, Encoder)
             self.prefixes = NestedPrefixes(encoder)
-        self.repeats = gate_repeats(encoder)
 
     def run_epoch(self) -> HistoryLine:
         """A step of teacher and student for every batch, and a look at validation."""
@@ -113,11 +110,11 @@ class TrainingState:
             val=reported(val),
             teacher_val=None if lesson is None or lesson.val is None else reported(lesson.val),
             penalty=penalty_weight,
-            widths=self._widths(),
+            widths=open_widths(self.student.encoder),
             offsets=[float(gate.offset.detach()) for gate in self.dam_gates],
             steepness=float(self.dam_gates[0].steepness) if self.dam_gates else 1.0,
             sparsity=self.student.system.sparsity if self.settings.system else None,
-            gate_values=self._gate_values(epoch),
+            gate_values=pictured_values(self.gates, epoch, of=self.settings.epochs),
             seconds=0.0,
         )
 
@@ -224,7 +221,8 @@ class TrainingState:
         objective, taught = self.objective, lesson.outputs
         constant = objective.uninformed(taught)
         spread = None
-        if self.settings.disturbs_teacher:
+        assert self.teaching is not None
+        if self.teaching.is_disturbed:
             spread = float(objective.disagreement(lesson.noisy, taught))
         shortfall = 0.0
         if objective.evaluates_as_scored:
@@ -247,21 +245,6 @@ class TrainingState:
         if self.teaching is not None and will_rest and self.teaching.resting is None:
             return False  # the distances of two epochs are from two teachers
         return self.control.is_final(self.epoch)
-
-    def _widths(self) -> list[int]:
-        """Open channels by gate, those of all heads together; without gates, by layer."""
-        if not self.gates:
-            return self.student.encoder.widths
-        return [
-            gate.width * repeats for gate, repeats in zip(self.gates, self.repeats, strict=True)
-        ]
-
-    def _gate_values(self, epoch: int) -> list[list[float]] | None:
-        every = max(1, self.settings.epochs // PICTURES)
-        if not self.gates or (epoch % every and epoch != self.settings.epochs - 1):
-            return None
-        with torch.no_grad():
-            return [[round(v, 4) for v in gate.final_values().tolist()] for gate in self.gates]
 
     @property
     def teacher(self) -> Learner | None:

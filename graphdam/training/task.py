@@ -74,6 +74,15 @@ class Task(ABC, Generic[M, P]):
         """The data as it is trained on."""
         return self.prepare(model, objective)
 
+    def same_split(self, seed: int, other: int) -> bool:
+        """Whether two seeds learn from, choose by and are tested on the same parts of the data."""
+        del seed, other
+        return True
+
+    def adopt(self, model: M) -> None:
+        """Make a model that reads the data as it is read it as it is trained on."""
+        del model
+
     def take_up(self, model: M) -> None:
         """Make a model ready to be trained."""
         del model

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -25,7 +25,7 @@ class Lesson:
 
 
 class Teaching:
-    """A teacher that learns on until it rests at its best epoch.
+    """A teacher that learns on until it rests at its best epoch, or has rested from the start.
 
     Args:
         teacher: a wide model.
@@ -33,6 +33,9 @@ class Teaching:
         objective: the student's, which the teacher shares unless it owns parameters.
         prepared: what both learn from.
         require_finite: refuses a sum of outputs that is not finite.
+
+    Attributes:
+        is_disturbed: whether dropout moves its outputs.
     """
 
     def __init__(
@@ -49,6 +52,7 @@ class Teaching:
         self.objective = objective.for_teacher(teacher)
         own = None if self.objective is objective else self.objective
         self.learner = Learner(teacher, settings, own, prepared)
+        self.is_disturbed = settings.disturbs_teacher
         self.resting: Lesson | None = None
         self._require_finite = require_finite
 
@@ -60,7 +64,7 @@ class Teaching:
         objective, learner, whole = self.objective, self.learner, self.prepared.is_whole
         if self._rests(epoch):
             resting = self._rest()
-            return resting if whole else self._shown(batch)
+            return self._disturbed(resting if whole else self._shown(batch), batch)
         with step_precision(self.settings, learner.device):
             noisy = learner.outputs(objective, batch)
             loss = objective.loss(learner.encoder, batch, noisy)
@@ -78,7 +82,7 @@ class Teaching:
     def examine(self, epoch: int, noisy: Tensor | None = None) -> Lesson:
         """What the teacher makes of what is looked at, its best epoch kept."""
         if self._rests(epoch):
-            return self._rest()
+            return self._disturbed(self._rest(), self.prepared.looked_at)
         lesson, val = self.lesson_on(self.prepared.looked_at, noisy)
         self.learner.consider(epoch, val)
         return lesson
@@ -87,13 +91,29 @@ class Teaching:
         self, prepared: Prepared, noisy: Tensor | None = None
     ) -> tuple[Lesson, Evaluation]:
         """What the teacher makes of some data, its outputs under dropout made unless given."""
-        if noisy is None and self.settings.disturbs_teacher:
-            with torch.no_grad():
-                noisy = self.objective.outputs(self.learner.encoder.train(), prepared)
         quiet = self.learner.quiet_outputs(self.objective, prepared)
+        lesson, val = self._lesson_of(quiet, prepared)
+        lesson = (
+            self._disturbed(lesson, prepared) if noisy is None else replace(lesson, noisy=noisy)
+        )
+        return lesson, val
+
+    def _lesson_of(self, quiet: Tensor, prepared: Prepared) -> tuple[Lesson, Evaluation]:
         self._require_finite(float(quiet.sum()))
         val = self.objective.evaluate(quiet, prepared, "val")
-        return Lesson(quiet, quiet if noisy is None else noisy, val.score), val
+        return Lesson(quiet, quiet, val.score), val
+
+    def _disturbed(self, lesson: Lesson, prepared: Prepared) -> Lesson:
+        """With what the teacher says under dropout, where that disturbs it."""
+        if not self.is_disturbed:
+            return lesson
+        encoder = self.learner.encoder
+        statistics = [(buffer, buffer.clone()) for buffer in encoder.buffers()]
+        with torch.no_grad():
+            noisy = self.objective.outputs(encoder.train(), prepared)
+            for buffer, before in statistics:  # a look teaches nothing
+                buffer.copy_(before)
+        return replace(lesson, noisy=noisy)
 
     def _rests(self, epoch: int) -> bool:
         return epoch >= self.settings.teacher_rests_from
@@ -101,11 +121,18 @@ class Teaching:
     def _rest(self) -> Lesson:
         """What the teacher's best epoch makes of the data."""
         if self.resting is None:
-            self.learner.settle()
-            looked_at = self.prepared.looked_at
-            outputs = self.objective.quiet_outputs(self.learner.encoder, looked_at)
-            val = self.objective.evaluate(outputs, looked_at, "val")
-            self.resting = Lesson(outputs, outputs, val.score)
+            learner, looked_at = self.learner, self.prepared.looked_at
+            if learner.chosen is not None:
+                learner.settle()
+            quiet = self.objective.quiet_outputs(learner.encoder, looked_at)
+            resting, val = self._lesson_of(quiet, looked_at)
+            if learner.chosen is None:  # it was trained before the run
+                learner.consider(0, val)
+            with torch.random.fork_rng([learner.device] if learner.device.type == "cuda" else []):
+                noisy = self._disturbed(resting, looked_at).noisy
+            # a model that was made elsewhere brings a dropout of its own, or none
+            self.is_disturbed = not torch.equal(noisy, resting.outputs)
+            self.resting = resting
         return self.resting
 
     def _shown(self, batch: Prepared) -> Lesson:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Generic
@@ -28,6 +27,7 @@ from graphdam.training.settings import Settings
 from graphdam.training.state import TrainingState
 from graphdam.training.task_of import task_of
 from graphdam.training.team import Team
+from graphdam.training.trained_teacher import build_teacher
 
 M = TypeVar("M", bound=Model, default=Encoder)
 
@@ -107,7 +107,8 @@ class Trainer:
             encoder: gated or not; a model of `attach_gates` that classifies a graph's nodes too.
             data: the graph, the images, the points or the ratings, on the encoder's device.
             objective: that of the settings if None.
-            teacher: a wide model; if None, the settings decide whether one is made.
+            teacher: a wide model; if None, the settings decide whether one is made or read
+                (`teacher_from`). With `teacher_end` = 0 it was trained before and takes no step.
             seed: of dropout, and of the teacher's weights where it is made here.
             checkpoint: file to keep the state in.
 
@@ -120,13 +121,15 @@ class Trainer:
             if objective is None:
                 objective = task.build_objective(encoder, seed=seed)
             if teacher is None and settings.teacher and gates_of(encoder):
-                teacher = task.build_wide().to(device)
-            trained = [encoder] if teacher is None else [encoder, teacher]
-            for each in trained:
+                teacher = build_teacher(task, seed=seed).to(device)  # type: ignore[assignment]
+            if teacher is not None and settings.was_taught:
+                task.adopt(teacher)
+            both = [encoder] if teacher is None else [encoder, teacher]
+            for each in both:
                 task.take_up(each)
             prepared = task.prepare_training(encoder, objective)
             state = TrainingState(settings, encoder, teacher, objective, prepared, seed)
-            num_trained = _num_learnable([*trained, *state.objectives().values()])
+            num_trained = _num_trained(state)
             with _stored(checkpoint, state.team) as stored:
                 if stored is not None:
                     restore(state, read_checkpoint(stored))
@@ -134,7 +137,7 @@ class Trainer:
         chosen = state.student.settle()
         teacher_chosen = None if state.teacher is None else state.teacher.settle()
         falls_short = state.falls_short()
-        for each in trained:
+        for each in both:
             task.hand_back(each)
         notes = state.control.notes() + state.student.system.notes()
         fit = Fit(
@@ -178,10 +181,13 @@ class Trainer:
                 saved = time.perf_counter()
 
 
-def _num_learnable(modules: Sequence[nn.Module]) -> int:
+def _num_trained(state: TrainingState) -> int:
     """Numbers that optimisers move; followers of a model (BGRL's) are none."""
-    parameters = chain.from_iterable(module.parameters() for module in modules)
-    return sum(each.numel() for each in parameters if each.requires_grad)
+    modules: list[nn.Module] = [state.student.encoder, state.objective]
+    if state.teaching is not None and state.settings.teacher_rests_from > 0:
+        modules += [state.teaching.learner.encoder, state.teaching.objective]
+    every = {id(each): each for module in modules for each in module.parameters()}
+    return sum(each.numel() for each in every.values() if each.requires_grad)
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from graphdam.errors import SettingsError
 from graphdam.evaluation.module_cost import matrix_multiply_adds, module_multiply_adds
 from graphdam.gates import gates_of
 from graphdam.training import Settings, Trainer, narrow, own_task
-from graphdam.training.own_model import _stirred
+from graphdam.training.own_settings import stirred
 from graphdam.training.own_task import OwnGraphTask, prepare_edges, takes_one
 
 MakeSettings = Callable[..., Settings]
@@ -197,7 +197,7 @@ def test_a_data_object_of_pyg_will_do(sbm: Graph, settings: Settings) -> None:
 
 def test_whether_training_disturbs_a_model_is_seen(sbm: Graph, settings: Settings) -> None:
     def disturbed(net: nn.Module) -> bool:
-        return _stirred(OwnGraphTask(settings, sbm, net)).disturbs_teacher
+        return stirred(OwnGraphTask(settings, sbm, net)).disturbs_teacher
 
     assert disturbed(of_graph(Net, sbm))
     assert disturbed(of_graph(Net, sbm, dropout=0.0))  # its norm tells training from evaluation
