@@ -31,7 +31,7 @@ FLOORS: list[set[str]] = [
     {"data"},
     {"evaluation"},
     {"report"},
-    {"files", "errors", "_version"},
+    {"files", "blocks", "errors", "_version"},
 ]
 """From the roof down. Rooms on one floor do not import each other."""
 

@@ -159,18 +159,11 @@ class CSRMatrix:
         pointer = torch.cat([count.new_zeros(1), count.cumsum(0)])
         first = torch.repeat_interleave(self.row_pointer[:-1].long()[order] - pointer[:-1], count)
         entry = first + torch.arange(self.num_entries, device=self.device)
-        new_row, new_entry = torch.empty_like(order), torch.empty_like(entry)
-        new_row[order] = torch.arange(order.numel(), device=self.device)
-        new_entry[entry] = torch.arange(entry.numel(), device=self.device)
-        by_column, row, position = self.transposed
-        reordered = CSRMatrix(
-            pointer.to(self.row_pointer.dtype),
-            self.column[entry],
-            self.value[entry],
-            self.shape,
-            (by_column, new_row[row.long()].to(row.dtype), new_entry[position]),
-        )
-        reordered._before = self, new_row
+        place = torch.empty_like(order)
+        place[order] = torch.arange(order.numel(), device=self.device)
+        columns, values = self.column[entry], self.value[entry]
+        reordered = CSRMatrix(pointer.to(self.row_pointer.dtype), columns, values, self.shape)
+        reordered._before = self, place
         return reordered
 
     def entries_of(self, index: Tensor) -> tuple[Tensor, Tensor]:
@@ -232,10 +225,10 @@ class CSRMatrix:
         return multiply(self.row_pointer, self.column, self.value, self.shape, other)
 
     def _transposed_times(self, other: Tensor) -> Tensor:
+        if self._before is not None:
+            original, place = self._before
+            return original._transposed_times(other[place])
         if self.device.type == "cpu" and is_tiled(self.shape, self.num_entries, other.size(1)):
-            if self._before is not None:
-                original, place = self._before
-                return original._transposed_times(other[place])
             if not self._tiles:
                 row, column = self.row_of_entry(), self.column.long()
                 self._tiles += cut_tiles(self.row_pointer, row, column, self.shape[1])

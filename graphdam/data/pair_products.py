@@ -8,11 +8,9 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from graphdam.blocks import row_blocks
 from graphdam.data.csr_product import multiply
 from graphdam.data.csr_tiles import pointer_of
-
-BLOCK_ENTRIES = 2**18
-"""Entries of the rows that are read at a time on a CPU: so many stay in a core's cache."""
 
 
 def pair_products(z: Tensor, pairs: Tensor) -> Tensor:
@@ -43,9 +41,7 @@ class _PairProducts(torch.autograd.Function):
     def forward(ctx: Any, z: Tensor, pairs: Tensor) -> Tensor:
         ctx.save_for_backward(z, pairs)
         out = z.new_empty(pairs.size(1))
-        block = BLOCK_ENTRIES // max(1, z.size(1)) if z.device.type == "cpu" else len(out)
-        blocks = (each.split(max(1, block)) for each in (*pairs, out))
-        for first, second, part in zip(*blocks, strict=True):
+        for first, second, part in row_blocks(*pairs, out, columns=z.size(1)):
             part.copy_(z[first].mul_(z[second]).sum(1))
         return out
 

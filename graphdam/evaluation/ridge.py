@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from graphdam.blocks import row_blocks
+
 PENALTY = 0.1
 """Of the weights, beside rows of length 1 on average."""
 
@@ -36,7 +38,7 @@ def ridge_scores(z: Tensor, y: Tensor, train: Tensor, asked: Tensor | None = Non
     """
     z = z.float()
     middle = z.mean(0)
-    spread = torch.linalg.vector_norm(z - middle, dim=0) / len(z) ** 0.5
+    spread = _distances(z, middle) / len(z) ** 0.5
     scale = 1 / (spread.clamp(min=1e-12) * z.size(1) ** 0.5)
     labels = y[train]
     if labels.dim() == 1:
@@ -58,3 +60,11 @@ def ridge_scores(z: Tensor, y: Tensor, train: Tensor, asked: Tensor | None = Non
     rows = (z if asked is None else z[asked]) - middle
     scores: Tensor = (rows * scale) @ weight + mean
     return scores
+
+
+def _distances(z: Tensor, middle: Tensor) -> Tensor:
+    """How far each column lies from a row: the root of its squares' sum."""
+    squares = torch.zeros_like(middle)
+    for (block,) in row_blocks(z):
+        squares += (block - middle).square_().sum(0)
+    return squares.sqrt_()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from graphdam.data import pair_products as module
+from graphdam import blocks
 from graphdam.data.pair_products import pair_products
 
 
@@ -14,7 +14,7 @@ from graphdam.data.pair_products import pair_products
 def test_products_and_gradient_are_those_of_indexing(
     channels: int, num_pairs: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "BLOCK_ENTRIES", 10 * channels)  # the last block is not full
+    monkeypatch.setattr(blocks, "BLOCK_ENTRIES", 10 * channels)  # the last block is not full
     draw = torch.Generator().manual_seed(channels)
     z = torch.randn(13, channels, generator=draw, dtype=torch.float64).requires_grad_()
     pairs = torch.randint(
