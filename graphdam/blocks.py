@@ -24,5 +24,5 @@ def row_blocks(
     if first.device.type == "cpu":
         width = first[:1].numel() if columns is None else columns
         rows = max(1, BLOCK_ENTRIES // max(1, width))
-    cut = (torch.split(each, max(1, rows)) for each in (first, *others))  # type: ignore[no-untyped-call]
+    cut = (torch.split(each, max(1, rows)) for each in (first, *others))
     return zip(*cut, strict=True)
