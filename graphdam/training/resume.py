@@ -47,7 +47,9 @@ def restore(state: TrainingState, checkpoint: Checkpoint) -> None:
         TrainingError: it belongs to another run.
     """
     values = checkpoint.values
-    if values["settings"] != _identity(state.settings) or values["seed"] != state.seed:
+    # one of an older version lacks what is new since
+    began_with = {**_identity(Settings.of()), **values["settings"]}
+    if began_with != _identity(state.settings) or values["seed"] != state.seed:
         raise TrainingError(
             f"The checkpoint is of seed {values['seed']} under other settings: resume with the "
             f"settings of the run, or start again with --overwrite."

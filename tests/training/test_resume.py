@@ -16,7 +16,7 @@ from graphdam.data import Graph
 from graphdam.errors import TrainingError
 from graphdam.report import HistoryLine
 from graphdam.training import Fit, Settings, Trainer, build_encoder, seeded
-from graphdam.training.checkpoint import read_checkpoint
+from graphdam.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 
 MakeSettings = Callable[..., Settings]
 
@@ -131,6 +131,20 @@ def test_threads_and_the_other_seeds_may_change(
     whole, _ = fit(quick(), karate)
     interrupt(quick(seeds=(0,), threads=1), karate, checkpoint, 5)
     resumed, _ = fit(quick(seeds=(0, 1), threads=None), karate, checkpoint=checkpoint)
+    assert_same_weights(resumed.encoder, whole.encoder)
+
+
+def test_a_setting_that_is_newer_than_the_checkpoint_is_no_other_setting(
+    quick: MakeSettings, karate: Graph, tmp_path: Path
+) -> None:
+    checkpoint = tmp_path / "seed-0.safetensors"
+    whole, _ = fit(quick(), karate)
+    interrupt(quick(), karate, checkpoint, 5)
+    now = read_checkpoint(checkpoint)
+    older = {k: v for k, v in now.values["settings"].items() if k != "teacher_from"}
+    assert len(older) < len(now.values["settings"])
+    write_checkpoint(checkpoint, Checkpoint(now.tensors, {**now.values, "settings": older}))
+    resumed, _ = fit(quick(), karate, checkpoint=checkpoint)
     assert_same_weights(resumed.encoder, whole.encoder)
 
 
