@@ -47,6 +47,11 @@ def _require_gates(settings: SettingFields) -> None:
             f"teacher_from='{settings.teacher_from}' is for a gated model beside a teacher, and "
             f"there is none: leave it out, or take recipe 'default'"
         )
+    if settings.teacher_from is not None and settings.memory_budget is not None:
+        raise ValueError(
+            f"memory_budget={settings.memory_budget:g} is kept by an estimate that knows no "
+            f"teacher from elsewhere: give batch_size, or neither to read the whole graph"
+        )
     if settings.gate is None:
         limits = ("target_width", "max_parameters", "max_multiply_adds")
         for name in (*limits, "gate_output", "nested"):

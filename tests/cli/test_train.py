@@ -69,6 +69,27 @@ def test_options_become_settings(graphdam: Graphdam, quick: list[str], tmp_path:
     assert read_record(tmp_path / "run").widths == [[4]]
 
 
+def test_a_finished_run_is_a_teacher(graphdam: Graphdam, quick: list[str], tmp_path: Path) -> None:
+    wide = ["--recipe", "wide", "--seed", "3", "--hidden-channels", "24"]
+    quick = [*quick, "--dataset", "karate"]
+    assert graphdam("train", "--out", "wide", *quick, *wide).code == 0
+    taught = graphdam("train", "--teacher", "wide", "--seeds", "2", "--out", "taught", *quick)
+    assert taught.code == 0
+    assert "Note: the teacher is the model of wide, trained before" in taught.out
+    record = read_record(tmp_path / "taught")
+    assert record.wide is not None
+    assert record.wide.widths == [24]
+    assert record.wide.test.values == read_record(tmp_path / "wide").test.values * 2
+    assert record.changed["teacher_from"] == str(tmp_path / "wide")
+    # it is found from anywhere
+    again = graphdam("train", "--resume", "--out", str(tmp_path / "taught"))
+    assert again.code == 0
+    none = graphdam("train", "--teacher", "nowhere", "--out", "none", *quick)
+    assert none.code == 1
+    assert none.sentence.startswith(f"There is nothing at {tmp_path / 'nowhere'}, which is to be")
+    assert not (tmp_path / "none").exists()
+
+
 def test_json_is_one_document_and_nothing_else(
     graphdam: Graphdam, quick: list[str], tmp_path: Path
 ) -> None:

@@ -193,6 +193,8 @@ def test_a_student_needs_a_teacher_that_is_there(quick: MakeSettings, karate: Gr
         fitted(quick(teacher_end=0), karate)
     with pytest.raises(SettingsError, match="is for a gated model beside a teacher, and there is"):
         Settings.of("wide", teacher_from="runs/wide")
+    with pytest.raises(SettingsError, match="by an estimate that knows no teacher from elsewhere"):
+        Settings.of(teacher_from="runs/wide", memory_budget=2)
     with pytest.raises(SettingsError, match="train_teacher=False is for a teacher that is trained"):
         narrow(of_graph(Net, karate), karate, settings=Settings.of("paper"), train_teacher=False)
     with pytest.raises(SettingsError, match="rest before its first step"):
