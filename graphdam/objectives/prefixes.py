@@ -9,8 +9,9 @@ from graphdam.nn import Encoder
 from graphdam.objectives.objective import Objective
 from graphdam.objectives.prepared import PreparedGraph
 
-POINTS = 32
-"""At most about so many prefixes are scored."""
+POINTS = 16
+"""At most so many prefixes are scored: where a probe is fitted for each, they cost as much as
+training."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,8 @@ def score_prefixes(
 ) -> list[PrefixScore]:
     """Scores of `encoder.truncate(...)`, from one channel a layer up to the encoder itself.
 
+    Of a wide encoder some widths are scored, in about equal ratios (`prefix_widths`).
+
     Layers of unequal width are cut in proportion, each rounded up. Since DAM's channels are in
     the order in which they would close, a prefix is the best cut there is without training.
 
@@ -37,14 +40,25 @@ def score_prefixes(
     """
     groups = encoder.channel_groups()
     widest = max((group.num_channels for group in groups), default=0)
-    step = -(-widest // POINTS)
     scores = []
-    for channels in [*range(step, widest, step), widest] if widest else []:
+    for channels in prefix_widths(widest):
         widths = [-(-channels * group.num_channels // widest) * group.repeats for group in groups]
         small = encoder.truncate(_by_layer(encoder, widths))
         score = objective.score(small, prepared, split)[objective.metric]
         scores.append(PrefixScore(small.widths, score))
     return scores
+
+
+def prefix_widths(widest: int) -> list[int]:
+    """The first few widths, then ever fewer, up to the widest.
+
+    >>> prefix_widths(5), prefix_widths(64)
+    ([1, 2, 3, 4, 5], [1, 2, 3, 4, 5, 7, 9, 12, 16, 21, 28, 37, 49, 64])
+    """
+    if widest <= POINTS:
+        return list(range(1, widest + 1))
+    ratio = widest ** (1 / (POINTS - 1))
+    return sorted({round(ratio**power) for power in range(POINTS)})
 
 
 def _by_layer(encoder: Encoder, widths: list[int]) -> list[int]:

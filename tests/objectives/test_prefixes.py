@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -44,9 +45,9 @@ def test_its_score_is_that_of_the_truncated_encoder() -> None:
 
 def test_a_wide_encoder_is_scored_at_some_widths_and_its_own() -> None:
     found = [widths[0] for widths in scored(GCN(34, 100, 2, 4))]
-    assert len(found) <= 33
-    assert found[-1] == 100
-    assert found == sorted(set(found))
+    assert 12 <= len(found) <= 16
+    assert (found[0], found[-1]) == (1, 100)
+    assert all(1 <= wider - width <= 0.4 * width + 1 for width, wider in pairwise(found))
 
 
 def test_without_hidden_layers_nothing_can_be_cut() -> None:
