@@ -100,7 +100,7 @@ def _require_widths(settings: SettingFields) -> None:
             f"min_width={settings.min_width} is above start_width={settings.start_width}: at most "
             f"the start width can stay open"
         )
-    makes_teacher = settings.teacher and not settings.was_taught
+    makes_teacher = settings.teacher and not settings.teacher_was_trained
     if makes_teacher and settings.hidden_channels < settings.start_width:
         raise ValueError(
             f"the teacher's hidden_channels={settings.hidden_channels} is narrower than "

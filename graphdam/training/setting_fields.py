@@ -264,7 +264,7 @@ class SettingFields(ModelFields):
         return round(self.teacher_end * self.epochs)
 
     @property
-    def was_taught(self) -> bool:
+    def teacher_was_trained(self) -> bool:
         """Whether the teacher has learnt before the run, from the data as it is."""
         return self.teacher_from is not None or self.teacher_end == 0
 

@@ -29,7 +29,7 @@ def build_teacher(task: Task[Any, Any], *, seed: int) -> nn.Module:
     settings = task.settings
     if settings.teacher_from is not None:
         return _trained(task, Path(settings.teacher_from), seed=seed)
-    if settings.was_taught:
+    if settings.teacher_was_trained:
         raise SettingsError(
             "teacher_end=0 is for a teacher that was trained before, and none was named: give "
             "teacher_from (--teacher RUN), or leave teacher_end out."

@@ -122,7 +122,7 @@ class Trainer:
                 objective = task.build_objective(encoder, seed=seed)
             if teacher is None and settings.teacher and gates_of(encoder):
                 teacher = build_teacher(task, seed=seed).to(device)  # type: ignore[assignment]
-            if teacher is not None and settings.was_taught:
+            if teacher is not None and settings.teacher_was_trained:
                 task.adopt(teacher)
             both = [encoder] if teacher is None else [encoder, teacher]
             for each in both:
