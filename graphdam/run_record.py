@@ -80,6 +80,7 @@ def record_of(
         deviation=max(result.deviation for result in results),
         seconds=[result.seconds for result in results],
         model_seed=model_seed,
+        classes=None if task.class_names is None else list(task.class_names),
         device=_device_name(device),
         threads=threads,
         versions={

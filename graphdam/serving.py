@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
+import csv
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic
+from typing import TYPE_CHECKING, Any, Generic
 
 import numpy as np
 import torch
 from torch import Tensor
 from typing_extensions import TypeVar
 
-from graphdam.data import AnyData, Graph, GraphSet, Ratings, load_data, load_graph
+from graphdam.data import AnyData, Graph, GraphSet, load_data, load_graph
 from graphdam.data.graph import SplitName
 from graphdam.errors import DataError, RunFolderError, SettingsError
 from graphdam.files import write_atomically
-from graphdam.nn import IGMC, Encoder, Export, export_encoder
+from graphdam.nn import Encoder, Export, export_encoder
 from graphdam.objectives import PreparedRows
-from graphdam.objectives.prepared_ratings import CHUNK
-from graphdam.objectives.rating_prediction import predict
-from graphdam.report import read_record
+from graphdam.report import RunRecord, read_record
 from graphdam.training import Settings, load_model, task_of
 from graphdam.training.autoencoder_task import embed_rows
 from graphdam.training.graph_task import GraphTask
 from graphdam.training.model import SavedModel
 from graphdam.training.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Data
 
 EMBEDDING_SUFFIXES = (".npy", ".npz", ".csv")
 
@@ -45,11 +47,16 @@ class LoadedRun(Generic[M, D]):
     settings: Settings
     encoder: M
     graph: D
-    seed: int
+    record: RunRecord
+
+    @property
+    def seed(self) -> int:
+        """That whose model was kept."""
+        return self.record.model_seed
 
 
 def load_any_run(
-    path: Path, *, graph: str | None = None, data_root: Path | None = None
+    path: Path, *, graph: str | None = None, data_root: Path | None = None, labelled: bool = True
 ) -> LoadedRun[Any, Any]:
     """What `load_run` loads, or the same of a run on images, points or ratings.
 
@@ -60,27 +67,34 @@ def load_any_run(
     folder = _finished(path)
     settings = folder.settings()
     if settings.kind == "graphs":
-        return load_run(path, graph=graph, data_root=data_root)
+        return load_run(path, graph=graph, data_root=data_root, labelled=labelled)
     if graph is not None:
         raise SettingsError(
             f"{path} is a run on {settings.kind}, and {graph} is meant as another graph: leave it "
             f"out."
         )
     data = load_data(settings.dataset, split=settings.split, data_root=data_root)
-    seed = read_record(path).model_seed
-    chosen = task_of(settings, data).at_split(seed).data
+    record = read_record(path)
+    chosen = task_of(settings, data).at_split(record.model_seed).data
     assert not isinstance(chosen, GraphSet)
-    return LoadedRun(settings, load_model(settings, folder.model), chosen, seed)
+    return LoadedRun(settings, load_model(settings, folder.model), chosen, record)
 
 
-def load_run(path: Path, *, graph: str | None = None, data_root: Path | None = None) -> LoadedRun:
+def load_run(
+    path: Path,
+    *,
+    graph: str | Path | Data | None = None,
+    data_root: Path | None = None,
+    labelled: bool = True,
+) -> LoadedRun:
     """The model of a run folder with the run's graph, or another one.
 
     Args:
         path: the run folder.
-        graph: a name or file, see `load_graph`; None for the run's own, under the split of the
-            seed whose model was kept.
+        graph: a name or file, or a PyG `Data`, see `load_graph`; None for the run's own, under
+            the split of the seed whose model was kept.
         data_root: where named data sets lie.
+        labelled: whether a graph of your own is to have labels, as scores need them.
 
     Raises:
         RunFolderError: no such run, or one that has not finished.
@@ -98,16 +112,19 @@ def load_run(path: Path, *, graph: str | None = None, data_root: Path | None = N
         )
     encoder = Encoder.from_pretrained(folder.model)
     split = settings.split if graph is None else None
-    data = load_graph(graph or settings.dataset, split=split, data_root=data_root)
-    outputs = encoder.out_channels if settings.learns_embedding else data.out_channels
+    source = settings.dataset if graph is None else graph
+    data = load_graph(source, split=split, data_root=data_root, labelled=labelled)
+    if record.classes is not None and data.class_names is not None:
+        data = data.with_classes(tuple(record.classes))
+    has_outputs = labelled and not settings.learns_embedding
+    outputs = data.out_channels if has_outputs else encoder.out_channels
     if data.num_features != encoder.in_channels or outputs != encoder.out_channels:
         raise DataError(
             f"{data.name} has {data.num_features} features and {data.out_channels} outputs a node, "
             f"the model of {path} takes {encoder.in_channels} and gives {encoder.out_channels}: "
             f"use a graph with the same features and classes."
         )
-    seed = record.model_seed
-    return LoadedRun(settings, encoder, data.at_split(seed), seed)
+    return LoadedRun(settings, encoder, data.at_split(record.model_seed), record)
 
 
 def _finished(path: Path) -> RunFolder:
@@ -161,52 +178,6 @@ def embed_run(loaded: LoadedRun[Any, Any]) -> Tensor:
     return embed_rows(encoder, PreparedRows.of(loaded.graph))
 
 
-@dataclass(frozen=True)
-class Predicted:
-    """Ratings of pairs: their values [B], and how many pairs are without what others have.
-
-    `num_unseen` pairs have a user or an item without a training rating, and are rated from what is
-    known of the other; `num_alone` have nothing known around them, and are rated the mean.
-    """
-
-    values: Tensor
-    num_unseen: int
-    num_alone: int
-
-
-@torch.no_grad()
-def predict_run(
-    loaded: LoadedRun[IGMC, Ratings], users: Sequence[str], items: Sequence[str]
-) -> Predicted:
-    """What a run's compact model rates pairs of users and items, from the training ratings.
-
-    Args:
-        loaded: a run on ratings.
-        users: a user a pair, as the ratings name them; others have no known rating.
-        items: an item a pair.
-
-    Raises:
-        SettingsError: the run is about something else.
-    """
-    if loaded.settings.kind != "ratings":
-        raise SettingsError(
-            f"A run on {loaded.settings.kind} rates no pairs: name one on ratings, as "
-            f"graphdam train --dataset flixster leaves."
-        )
-    ratings = loaded.graph
-    known = ratings.known(cap=loaded.settings.max_nodes_per_hop, unseen=True)
-    numbers = ratings.numbers_of(users, items)
-    chunks = [
-        known.enclose(*(each[at : at + CHUNK] for each in numbers))
-        for at in range(0, len(users), CHUNK)
-    ]
-    return Predicted(
-        predict(loaded.encoder, chunks, mean=ratings.mean),
-        num_unseen=int((~known.is_warm(*numbers)).sum()),
-        num_alone=sum(int(each.is_alone.sum()) for each in chunks),
-    )
-
-
 def export_run(loaded: LoadedRun, path: Path, *, format: str) -> Export:  # noqa: A002
     """The compact model as a file for use without graphdam: see `graphdam.nn.export_encoder`."""
     graph = loaded.graph
@@ -220,13 +191,16 @@ def export_run(loaded: LoadedRun, path: Path, *, format: str) -> Export:  # noqa
     )
 
 
-def write_embedding(embedding: Tensor, path: Path, *, rows: str = "node") -> None:
+def write_embedding(
+    embedding: Tensor, path: Path, *, rows: str = "node", ids: Sequence[str] | None = None
+) -> None:
     """Write [N, d] as `.npy`, as `.npz` (key `embedding`) or as `.csv`.
 
     Args:
         embedding: what is written.
         path: whose suffix decides.
-        rows: what a row is about: the name of the first column of a `.csv`, which numbers them.
+        rows: what a row is about: the name of the first column of a `.csv`.
+        ids: what stands in that column; the rows' numbers by default.
 
     Raises:
         SettingsError: another suffix.
@@ -238,10 +212,12 @@ def write_embedding(embedding: Tensor, path: Path, *, rows: str = "node") -> Non
     elif path.suffix == ".npz":
         np.savez_compressed(buffer, embedding=array)
     elif path.suffix == ".csv":
-        header = ",".join([rows, *(f"d{column}" for column in range(array.shape[1]))])
-        numbered = np.column_stack([np.arange(len(array)), array])
-        formats = ["%d", *["%.9g"] * array.shape[1]]
-        np.savetxt(buffer, numbered, fmt=formats, delimiter=",", header=header, comments="")
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow([rows, *(f"d{column}" for column in range(array.shape[1]))])
+        for name, row in zip(ids or range(len(array)), array.tolist(), strict=True):
+            writer.writerow([name, *(f"{value:.9g}" for value in row)])
+        buffer.write(text.getvalue().encode())
     else:
         raise SettingsError(
             f"An embedding is written as {', '.join(EMBEDDING_SUFFIXES)}; received '{path.name}'."

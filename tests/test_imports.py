@@ -19,6 +19,7 @@ FLOORS: list[set[str]] = [
     {"__main__"},
     {"cli"},
     {"bench"},
+    {"predicting"},
     {"pipeline", "serving"},
     {"run_record"},
     {"seed_run"},

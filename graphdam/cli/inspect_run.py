@@ -74,10 +74,11 @@ def embed(
     output = Output(json=json_, quiet=quiet or json_)
     path = Path(out) if out is not None else Path(run) / "embedding.npy"
     require_free(path, overwrite=overwrite)
-    loaded = load_any_run(Path(run), graph=graph, data_root=data_root)
+    loaded = load_any_run(Path(run), graph=graph, data_root=data_root, labelled=False)
     embedding = embed_run(loaded)
     kind = "row" if loaded.settings.reconstructs else "node"
-    write_embedding(embedding, path, rows=kind)
+    ids = None if loaded.settings.reconstructs else loaded.graph.node_ids
+    write_embedding(embedding, path, rows=kind, ids=ids)
     rows, columns = embedding.shape
     output.document({"run": run, "file": str(path), f"{kind}s": rows, "dimensions": columns})
     output.text(f"{rows:,} {kind}s × {columns} dimensions → {path}")

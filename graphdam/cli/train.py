@@ -256,7 +256,8 @@ def _show(record: RunRecord, folder: Path, to: Output) -> None:
     for note in record.notes:
         to.text(f"Note: {note}.", style="yellow")
     to.text(f"\nRun: {folder}")
-    first = "embed" if record.model in ("gcn", "graphsage", "gat", "autoencoder") else "evaluate"
+    first = "embed" if record.learns_embedding else "evaluate"
+    first = "predict" if record.objective == "node-classification" else first
     to.text(f"Next: graphdam {first} {folder}\n      graphdam info {folder}")
 
 

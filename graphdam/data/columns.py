@@ -14,20 +14,24 @@ _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,9}(\.0*)?")
 SPLIT_WORDS = ("train", "val", "test")
 
 
-def classes_of(labels: Sequence[str]) -> Array:
+def classes_of(labels: Sequence[str]) -> tuple[Array, tuple[str, ...] | None]:
     """The class of every node, int64 [N]: numbers as they stand, names in alphabetical order.
 
     An empty label is an unknown one, −1. Tables with gaps are often written with `1.0` for 1.
 
-    >>> classes_of(["logic", "", "algebra"]).tolist()
-    [1, -1, 0]
-    >>> classes_of(["2", "0", "1"]).tolist()
-    [2, 0, 1]
+    Returns:
+        The classes, and what they are called; None where they are numbers.
+
+    >>> classes_of(["logic", "", "algebra"])
+    (array([ 1, -1,  0]), ('algebra', 'logic'))
+    >>> classes_of(["2", "0", "1"])
+    (array([2, 0, 1]), None)
     """
     known = sorted({label for label in labels if label})
     numbered = all(_WHOLE_NUMBER.fullmatch(label) for label in known)
     number = {label: int(float(label)) if numbered else i for i, label in enumerate(known)}
-    return np.array([number.get(label, -1) for label in labels], dtype=np.int64)
+    classes = np.array([number.get(label, -1) for label in labels], dtype=np.int64)
+    return classes, None if numbered else tuple(known)
 
 
 def masks_of(words: Sequence[str], *, source: str) -> Masks | None:

@@ -15,21 +15,35 @@ from graphdam.errors import DataError
 NODES, EDGES = "nodes.csv", "edges.csv"
 
 
-def read_csv_folder(folder: Path) -> RawGraph:
+def read_csv_folder(folder: Path, *, labelled: bool = True) -> RawGraph:
     """Read `nodes.csv` (`id,label[,split],features…`) and `edges.csv` (`source,target[,weight]`).
 
     The first line of each names the columns. Ids may be any words. Labels are class numbers or
     any names, empty where unknown; the split is `train`, `val`, `test` or empty; every other
     column of `nodes.csv` is a feature. Edges are undirected: one line stands for both directions.
 
+    Args:
+        folder: of the two tables.
+        labelled: whether the columns `label` and `split` are read.
+
     Raises:
         DataError: a table or column is missing, or a line cannot be read; names the line.
     """
-    ids, labels, splits, x = _read_nodes(folder / NODES)
+    ids, labels, splits, x = _read_nodes(folder / NODES, labelled=labelled)
     edge_index, weight = _read_edges(folder / EDGES, ids)
-    masks = masks_of(splits, source=str(folder / NODES))
-    y = classes_of(labels)
-    return RawGraph(folder.name, str(folder), x, edge_index, weight, y, masks, undirected=True)
+    y, class_names = classes_of(labels)
+    return RawGraph(
+        folder.name,
+        str(folder),
+        x,
+        edge_index,
+        weight,
+        y,
+        masks_of(splits, source=str(folder / NODES)),
+        undirected=True,
+        node_ids=tuple(ids),
+        class_names=class_names,
+    )
 
 
 def csv_rows(
@@ -87,8 +101,10 @@ def _number(text: str, path: Path, line: int, column: str) -> float:
         ) from error
 
 
-def _read_nodes(path: Path) -> tuple[dict[str, int], list[str], list[str], Array]:
-    rows = csv_rows(path, ("id", "label"))
+def _read_nodes(
+    path: Path, *, labelled: bool
+) -> tuple[dict[str, int], list[str], list[str], Array]:
+    rows = csv_rows(path, ("id", "label") if labelled else ("id",))
     _, header = next(rows)
     features = [i for i, name in enumerate(header) if name not in ("id", "label", "split")]
     if not features:
@@ -96,15 +112,16 @@ def _read_nodes(path: Path) -> tuple[dict[str, int], list[str], list[str], Array
             f"{path}: no feature columns were found beside id, label and split; add at least one,"
             " such as the node's degree."
         )
-    at_id, at_label = header.index("id"), header.index("label")
-    at_split = header.index("split") if "split" in header else None
+    at_id = header.index("id")
+    at_label = header.index("label") if labelled else None
+    at_split = header.index("split") if labelled and "split" in header else None
     ids: dict[str, int] = {}
     labels, splits, values = [], [], []
     for line, row in rows:
         if row[at_id] in ids:
             raise DataError(f"{path}, line {line}: the id '{row[at_id]}' stands twice; keep one.")
         ids[row[at_id]] = len(ids)
-        labels.append(row[at_label])
+        labels.append("" if at_label is None else row[at_label])
         splits.append("" if at_split is None else row[at_split])
         values.append([_number(row[i], path, line, header[i]) for i in features])
     return ids, labels, splits, np.array(values, dtype=np.float64).reshape(-1, len(features))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from graphdam.data.csr import CSRMatrix
 from graphdam.data.held_out import HeldOut, HeldOutLinks
+from graphdam.errors import DataError
 
 Task = Literal["multiclass", "binary", "multilabel", "links"]
 SplitName = Literal["train", "val", "test"]
@@ -47,6 +49,8 @@ class Graph:
             the set holds out; None for ours.
         features_on_disk: whether `x` is mapped from a file, and read from there as needed.
         links: the held-out links of a set whose edges are the training links; else None.
+        node_ids: what its source calls the nodes; None where they are numbered as the rows are.
+        class_names: what its source calls the classes; None where they are numbers.
     """
 
     name: str
@@ -62,6 +66,8 @@ class Graph:
     evaluator: str | None = None
     features_on_disk: bool = False
     links: HeldOutLinks | None = None
+    node_ids: tuple[str, ...] | None = None
+    class_names: tuple[str, ...] | None = None
 
     @property
     def num_nodes(self) -> int:
@@ -106,6 +112,40 @@ class Graph:
     def at_split(self, index: int) -> Graph:
         """The same graph under split `index` modulo the number of splits."""
         return replace(self, split_index=index % max(1, len(self.splits)))
+
+    def with_classes(self, names: tuple[str, ...]) -> Graph:
+        """The same graph with its classes numbered as these names are.
+
+        Raises:
+            DataError: a class of the graph is not among them.
+        """
+        number = {name: index for index, name in enumerate(names)}
+        for name in self.class_names or ():
+            if name not in number:
+                raise DataError(
+                    f"{self.name} has the class '{name}', and the model tells {', '.join(names)}: "
+                    f"leave its label empty, or train on a graph that has it."
+                )
+        place = torch.tensor([number[name] for name in self.class_names or ()] + [-1])
+        y = place.to(self.y.device)[self.y]  # the last place is that of the unknown, −1
+        return replace(self, y=y, num_classes=len(names), class_names=names)
+
+    def rows_of(self, ids: Sequence[str]) -> Tensor:
+        """The rows of the nodes that are called so: int64 [len(ids)].
+
+        Raises:
+            DataError: there is no such node.
+        """
+        known = map(str, range(self.num_nodes)) if self.node_ids is None else self.node_ids
+        row = {name: index for index, name in enumerate(known)}
+        for name in ids:
+            if name not in row:
+                numbered = f"numbered 0 to {self.num_nodes - 1}" if self.node_ids is None else ""
+                raise DataError(
+                    f"{self.name} has no node '{name}': its nodes are "
+                    f"{numbered or 'called ' + ', '.join((self.node_ids or ())[:3]) + ', …'}."
+                )
+        return torch.tensor([row[name] for name in ids], dtype=torch.int64)
 
     def with_scaled_features(self, factor: float) -> Graph:
         """The same graph with every feature multiplied by one number."""

@@ -16,7 +16,7 @@ from graphdam.errors import DataError
 _RESERVED = ("label", "split")
 
 
-def read_graphml(path: Path) -> RawGraph:
+def read_graphml(path: Path, *, labelled: bool = True) -> RawGraph:
     """Read nodes with the attribute `label`, an optional `split`, and features.
 
     Labels are class numbers or names, absent or empty where unknown; the split is `train`, `val`,
@@ -24,18 +24,26 @@ def read_graphml(path: Path) -> RawGraph:
     the file first names them, and other words are left out. The edge attribute `weight` is 1
     where absent. Edges are directed if the file says so (`edgedefault`).
 
+    Args:
+        path: the file.
+        labelled: whether labels and splits are read.
+
     Raises:
         DataError: the file is unreadable, or a node lacks a feature.
     """
     graph = _read(path)
     nodes = list(graph.nodes(data=True))
     number = {node: index for index, (node, _) in enumerate(nodes)}
-    labels = [_word(attributes.get("label")) for _, attributes in nodes]
-    if not any(labels):
+    words = [_word(attributes.get("label")) for _, attributes in nodes]
+    parts = [_word(attributes.get("split")) for _, attributes in nodes]
+    if not labelled:
+        words = parts = [""] * len(nodes)
+    elif not any(words):
         raise DataError(
             f"{path}: no node has the attribute `label`, which holds its class; add it, and leave"
             " it out only where the class is unknown."
         )
+    y, class_names = classes_of(words)
     ends = [(number[source], number[target]) for source, target in graph.edges()]
     weights = [attributes.get("weight", 1.0) for _, _, attributes in graph.edges(data=True)]
     return RawGraph(
@@ -44,9 +52,11 @@ def read_graphml(path: Path) -> RawGraph:
         _features(nodes, path),
         np.array(ends, dtype=np.int64).reshape(-1, 2).T,
         np.array(weights) if weights else None,
-        classes_of(labels),
-        masks_of([_word(attributes.get("split")) for _, attributes in nodes], source=str(path)),
+        y,
+        masks_of(parts, source=str(path)),
         undirected=not graph.is_directed(),
+        node_ids=tuple(str(node) for node, _ in nodes),
+        class_names=class_names,
     )
 
 

@@ -60,6 +60,7 @@ def load_graph(
     split: str | None = None,
     data_root: str | Path | None = None,
     sparse: Sparse = "auto",
+    labelled: bool = True,
 ) -> Graph:
     """A graph, checked, split and prepared for training.
 
@@ -73,6 +74,8 @@ def load_graph(
             (`GRAPHDAM_CACHE`, or the user's) and a download into it.
         sparse: store features as `CSRMatrix` always (`True`), never (`False`) or where that is
             faster (`auto`).
+        labelled: whether a graph of your own has labels and a split; without them it is for a
+            finished model.
 
     Raises:
         DataError: an unknown name or split, files that are missing or unreadable, or a graph that
@@ -88,8 +91,8 @@ def load_graph(
             info = find_dataset(name_or_path)
             return _load_named(info, split=split, data_root=data_root, sparse=sparse)
     if isinstance(name_or_path, str | Path):
-        return graph_from_file(name_or_path, split=split, sparse=sparse)
-    return graph_from_data(name_or_path, split=split, sparse=sparse)
+        return graph_from_file(name_or_path, split=split, sparse=sparse, labelled=labelled)
+    return graph_from_data(name_or_path, split=split, sparse=sparse, labelled=labelled)
 
 
 def _load_named(

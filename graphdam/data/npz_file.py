@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from graphdam.data.raw import Array, Masks, RawGraph
+from graphdam.data.raw import Array, Masks, RawGraph, no_labels
 from graphdam.errors import DataError
 
 MASKS = ("train_mask", "val_mask", "test_mask")
@@ -33,7 +33,7 @@ _ACCEPTED = (
 )
 
 
-def read_npz(path: Path) -> RawGraph:
+def read_npz(path: Path, *, labelled: bool = True) -> RawGraph:
     """Read the arrays of a graph; edges are taken as given, from row to column of `adj`.
 
     Features may lie beside the archive, in `NAME.x.npy`: they stay on disk, to be read as needed.
@@ -41,20 +41,32 @@ def read_npz(path: Path) -> RawGraph:
     Entries of `adj` that are zero are no edges. Arrays of Python objects are refused, so nothing
     is ever unpickled.
 
+    Args:
+        path: the file.
+        labelled: whether labels and masks are read.
+
     Raises:
         DataError: the file is unreadable, or keys are missing.
     """
-    return graph_of(read_arrays(path), path)
+    return graph_of(read_arrays(path), path, labelled=labelled)
 
 
-def graph_of(arrays: dict[str, Array], path: Path) -> RawGraph:
+def graph_of(arrays: dict[str, Array], path: Path, *, labelled: bool = True) -> RawGraph:
     """The graph that the arrays of an archive at `path` are.
+
+    Args:
+        arrays: by their keys.
+        path: of the archive.
+        labelled: whether labels and masks are among them.
 
     Raises:
         DataError: keys are missing, or features beside the archive are unreadable.
     """
     edge_index, edge_weight = _edges(arrays, path)
     x = _features(arrays, path)
+    if not labelled:
+        y = no_labels(x.shape[0] if x.ndim else 0)
+        return RawGraph(path.stem, str(path), x, edge_index, edge_weight, y)
     if "y" not in arrays:
         raise _missing(["y"], arrays, path)
     return RawGraph(

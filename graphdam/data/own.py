@@ -27,6 +27,7 @@ def graph_from_file(
     split: str | None = None,
     directed: bool | None = None,
     sparse: Sparse = "auto",
+    labelled: bool = True,
 ) -> Graph:
     """The graph in a `.npz` or `.graphml` file or in a folder of CSV.
 
@@ -38,6 +39,7 @@ def graph_from_file(
         directed: take edges as given (`True`) or add their opposites (`False`). Otherwise a
             `.npz` is taken as given, GraphML says so itself, and CSV is undirected.
         sparse: how features are stored, see `prepare`.
+        labelled: whether labels and a split are read; without them a graph is for a finished model.
 
     Raises:
         DataError: no such file, another format, or not a valid graph.
@@ -45,7 +47,8 @@ def graph_from_file(
     path = Path(path).expanduser()
     if not path.exists():
         raise DataError(f"{path}: no such file or folder; a graph of your own is {FORMATS}.")
-    return _finish(_read(path), split=split, directed=directed, sparse=sparse)
+    raw = _read(path, labelled=labelled)
+    return _finish(raw, split=split, directed=directed, sparse=sparse, labelled=labelled)
 
 
 def graph_from_data(
@@ -55,6 +58,7 @@ def graph_from_data(
     split: str | None = None,
     directed: bool | None = None,
     sparse: Sparse = "auto",
+    labelled: bool = True,
 ) -> Graph:
     """The graph in a PyG `Data`, checked as a file would be; edges are taken as given.
 
@@ -62,7 +66,8 @@ def graph_from_data(
     """
     from graphdam.data.pyg_data import from_data
 
-    return _finish(from_data(data, name=name), split=split, directed=directed, sparse=sparse)
+    raw = from_data(data, name=name, labelled=labelled)
+    return _finish(raw, split=split, directed=directed, sparse=sparse, labelled=labelled)
 
 
 def is_path(name: str) -> bool:
@@ -71,27 +76,31 @@ def is_path(name: str) -> bool:
     return name != "" and (path.suffix != "" or len(path.parts) != 1 or path.exists())
 
 
-def _read(path: Path) -> RawGraph:
+def _read(path: Path, *, labelled: bool) -> RawGraph:
     if path.is_dir():
-        return read_csv_folder(path)
+        return read_csv_folder(path, labelled=labelled)
     if path.suffix == ".npz":
-        return read_npz(path)
+        return read_npz(path, labelled=labelled)
     if path.suffix == ".graphml":
         from graphdam.data.graphml_file import read_graphml
 
-        return read_graphml(path)
+        return read_graphml(path, labelled=labelled)
     raise DataError(
         f"{path}: a graph cannot be read from a file that ends in '{path.suffix}'; accepted are"
         f" {FORMATS}."
     )
 
 
-def _finish(raw: RawGraph, *, split: str | None, directed: bool | None, sparse: Sparse) -> Graph:
+def _finish(
+    raw: RawGraph, *, split: str | None, directed: bool | None, sparse: Sparse, labelled: bool
+) -> Graph:
     if raw.y.ndim == 2 and raw.y.shape[1] == 1:
         raw = replace(raw, y=raw.y[:, 0])
     if directed is not None:
         raw = replace(raw, undirected=not directed)
-    validate(raw)
+    validate(raw, labelled=labelled)
+    if not labelled:
+        return prepare(raw, split_name="no", splits=(), sparse=sparse)
     offered = (*(("own",) if raw.masks is not None else ()), "seeded", "random")
     chosen = choose_split(split, offered, raw.source)
     return prepare(raw, split_name=chosen, splits=make_splits(raw, chosen), sparse=sparse)

@@ -59,6 +59,8 @@ def prepare(
         splits=splits,
         features_on_disk=isinstance(x, np.memmap),
         links=None if raw.links is None else _held_out(raw.links),
+        node_ids=raw.node_ids,
+        class_names=raw.class_names,
     )
 
 

@@ -10,17 +10,22 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
-from graphdam.data.raw import Array, Masks, RawGraph
+from graphdam.data.raw import Array, Masks, RawGraph, no_labels
 from graphdam.errors import DataError
 
 _MASKS = ("train_mask", "val_mask", "test_mask")
 
 
-def from_data(data: Any, *, name: str = "graph") -> RawGraph:
+def from_data(data: Any, *, name: str = "graph", labelled: bool = True) -> RawGraph:
     """Take `x`, `edge_index`, `y` and, where present, `edge_weight` and the three masks.
 
     Edges are taken as given; `x` may be a `torch.sparse` tensor of any layout. `data` is left as
     it is.
+
+    Args:
+        data: a PyG `Data`.
+        name: what the graph will be called.
+        labelled: whether labels and masks are read.
 
     Raises:
         DataError: not a `Data` of one graph, or attributes are missing.
@@ -32,23 +37,25 @@ def from_data(data: Any, *, name: str = "graph") -> RawGraph:
             f" {type(data).__name__} was given."
         )
     source = f"Data '{name}'"
-    missing = [key for key in ("x", "edge_index", "y") if data.get(key) is None]
+    needed = ("x", "edge_index", "y") if labelled else ("x", "edge_index")
+    missing = [key for key in needed if data.get(key) is None]
     if missing:
         present = sorted(map(str, data.keys()))
         raise DataError(
             f"{source}: missing {', '.join(f'`{key}`' for key in missing)}; it holds"
-            f" {', '.join(f'`{key}`' for key in present) or 'nothing'}, and `x`, `edge_index` and"
-            " `y` are needed."
+            f" {', '.join(f'`{key}`' for key in present) or 'nothing'}, and"
+            f" {', '.join(f'`{key}`' for key in needed[:-1])} and `{needed[-1]}` are needed."
         )
     weight = data.get("edge_weight")
+    x = _features(data.x, source)
     return RawGraph(
         name,
         source,
-        _features(data.x, source),
+        x,
         _array(data.edge_index, "edge_index", source),
         None if weight is None else _array(weight, "edge_weight", source),
-        _array(data.y, "y", source),
-        _masks(data, source),
+        _array(data.y, "y", source) if labelled else no_labels(x.shape[0] if x.ndim else 0),
+        _masks(data, source) if labelled else None,
     )
 
 

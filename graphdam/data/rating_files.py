@@ -24,6 +24,7 @@ MATLAB = "raw/training_test_dataset.mat"
 """What PyG's `IGMCDataset` reads: HDF5 with the matrices M, Otraining and Otest."""
 
 COLUMNS = ("user", "item", "rating")
+PAIR = ("user", "item")
 
 
 @dataclass(frozen=True)
@@ -153,22 +154,26 @@ def read_rating_csv(path: Path) -> OwnRatings:
     )
 
 
-def read_pairs_csv(path: Path) -> tuple[list[str], list[str]]:
-    """Users and items to be rated: `user,item`, named in the first line; other columns are ignored.
+def read_pairs_csv(path: Path, columns: tuple[str, str] = PAIR) -> tuple[list[str], list[str]]:
+    """Pairs to be told of, as `user,item`, named in the first line; other columns are ignored.
+
+    Args:
+        path: the file.
+        columns: what the first line names.
 
     Raises:
         DataError: no such file or column, no pair, or a line that cannot be read; names the line.
     """
     rows = csv_rows(
-        path, COLUMNS[:2], missing="pairs to rate are a CSV file with the columns user and item"
+        path, columns, missing=f"pairs are a CSV file with the columns {' and '.join(columns)}"
     )
     _, header = next(rows)
-    at = [header.index(name) for name in COLUMNS[:2]]
+    at = [header.index(name) for name in columns]
     pairs = [(row[at[0]], row[at[1]]) for _, row in rows]
     if not pairs:
         raise DataError(f"{path}: no pair stands below the first line; add one a line.")
-    users, items = map(list, zip(*pairs, strict=True))
-    return users, items
+    first, second = map(list, zip(*pairs, strict=True))
+    return first, second
 
 
 def _number(text: str, path: Path, line: int, column: str) -> float:

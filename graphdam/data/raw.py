@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
@@ -34,6 +35,8 @@ class RawGraph:
         masks: training, validation and test masks, each expected [N] or [N, S]; or None.
         undirected: whether an edge stands for both directions.
         links: what is held out of a set of links, whose nodes have no labels (`y` is −1); or None.
+        node_ids: what the source calls the nodes, where they are not numbered as the rows are.
+        class_names: what it calls the classes, where they are no numbers.
     """
 
     name: str
@@ -45,3 +48,10 @@ class RawGraph:
     masks: Masks | None = None
     undirected: bool = False
     links: RawLinks | None = None
+    node_ids: tuple[str, ...] | None = None
+    class_names: tuple[str, ...] | None = None
+
+
+def no_labels(num_nodes: int) -> Array:
+    """What stands for labels where none are to be read."""
+    return np.full(num_nodes, -1, dtype=np.int64)

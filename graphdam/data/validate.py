@@ -13,17 +13,21 @@ PARTS = ("train", "val", "test")
 _ROWS = 2**16  # of features on disk that are looked at at a time
 
 
-def validate(raw: RawGraph) -> None:
+def validate(raw: RawGraph, *, labelled: bool = True) -> None:
     """Refuse whatever could not be trained on, or would be trained on wrongly.
 
     Nodes without edges are allowed, and so are self-loops, repeated edges and, outside the
     masks, nodes without a label (−1).
 
+    Args:
+        raw: what was read.
+        labelled: whether it is to have labels.
+
     Raises:
         DataError: what is wrong, what is accepted, and what to do.
     """
     num_nodes = _check_features(raw)
-    if raw.links is None:
+    if raw.links is None and labelled:
         _check_labels(raw, num_nodes)
     _check_edges(raw, num_nodes)
     for name, pairs in () if raw.links is None else raw.links._asdict().items():

@@ -59,6 +59,7 @@ class RunRecord(Frozen):
     `parameters` and `multiply_adds` count them all.
     `trained_parameters` says, per seed, how many were trained in all: those of the model as it
     began, of its teacher, and of what the objective owns.
+    `classes` says what the model's outputs are called, where the data names its classes.
     """
 
     format: Literal[1] = FORMAT
@@ -94,6 +95,7 @@ class RunRecord(Frozen):
     stability: Fraction | None = None
     seconds: list[NonNegative]
     model_seed: Count
+    classes: list[str] | None = None
     device: str
     threads: Annotated[int, Field(ge=1)]
     versions: dict[str, str]
@@ -103,7 +105,7 @@ class RunRecord(Frozen):
     def _without_what_it_lacks(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Where fields that came later say nothing, a record is the bytes that it ever was."""
         content: dict[str, Any] = dump(self)
-        for name in ("sparsity", "trained_parameters"):
+        for name in ("sparsity", "trained_parameters", "classes"):
             if content.get(name) is None:
                 content.pop(name, None)
         return content

@@ -54,6 +54,10 @@ class TaskOnGraph(Task[M, P]):
     def split_name(self) -> str:
         return self.graph.split_name
 
+    @property
+    def class_names(self) -> tuple[str, ...] | None:
+        return self.graph.class_names
+
 
 @dataclass(frozen=True)
 class GraphTask(TaskOnGraph[Encoder, PreparedGraph]):
@@ -137,6 +141,11 @@ class GraphTask(TaskOnGraph[Encoder, PreparedGraph]):
     def inference(self, model: Encoder) -> Callable[[], Any]:
         prepared = self._prepare(model, self.graph)
         return lambda: prepared.outputs(model)
+
+    @torch.no_grad()
+    def outputs(self, model: Encoder) -> Tensor:
+        """The outputs for every node, by a model in evaluation mode; no label is read."""
+        return self._prepare(model, self.graph).outputs(model)
 
     @torch.no_grad()
     def embedding(self, model: Encoder) -> Tensor:

@@ -45,6 +45,11 @@ class Task(ABC, Generic[M, P]):
     def split_name(self) -> str:
         """Of the kind of split."""
 
+    @property
+    def class_names(self) -> tuple[str, ...] | None:
+        """What the data calls its classes, where it does."""
+        return None
+
     def at_split(self, seed: int) -> Self:
         """With the split of a seed, where there are several."""
         del seed

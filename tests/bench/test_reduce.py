@@ -80,7 +80,7 @@ def test_a_truncated_encoder_is_smaller_and_scored_as_such(
     assert found.parameters[0] < before.parameters[0]
     prepared = prepare_graph(small, loaded.graph)
     assert found.multiply_adds == [small.multiply_adds(prepared.x, prepared.adjacency)]
-    scores = score_run(type(loaded)(loaded.settings, small, loaded.graph, loaded.seed))["scores"]
+    scores = score_run(type(loaded)(loaded.settings, small, loaded.graph, loaded.record))["scores"]
     assert found.val.values == [scores["val"]]
     assert found.test.values == [scores["test"]]
 

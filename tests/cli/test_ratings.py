@@ -71,9 +71,7 @@ def test_a_run_from_training_to_predictions(graphdam: Callable[..., Any], films:
 def test_pairs_that_cannot_be_read_are_refused(graphdam: Callable[..., Any], films: Path) -> None:
     assert graphdam("train", "--ratings", films, *OPTIONS, "--recipe", "wide").code == 0
     run = "runs/films-igmc-wide"
-    assert (
-        "no such file; pairs to rate are a CSV file" in graphdam("predict", run, "no.csv").sentence
-    )
+    assert "no such file; pairs are a CSV file" in graphdam("predict", run, "no.csv").sentence
     Path("pairs.csv").write_text("user,item\n")
     assert "no pair stands below the first line" in graphdam("predict", run, "pairs.csv").sentence
     Path("pairs.csv").write_text("user\nuser 1\n")
@@ -83,8 +81,8 @@ def test_pairs_that_cannot_be_read_are_refused(graphdam: Callable[..., Any], fil
 def test_only_runs_on_ratings_rate(graphdam: Callable[..., Any], finished: Path) -> None:
     Path("pairs.csv").write_text("user,item\n1,2\n")
     assert graphdam("predict", finished, "pairs.csv", "--out", "out.csv").sentence == (
-        "A run on graphs rates no pairs: name one on ratings, as graphdam train --dataset flixster "
-        "leaves."
+        f"{finished} tells nothing of pairs, and pairs.csv holds some: leave it out, or name a run "
+        f"of --objective gae, or one on ratings."
     )
 
 

@@ -25,7 +25,7 @@ def test_a_run_is_left_and_named(graphdam: Graphdam, quick: list[str], tmp_path:
     for word in ("hidden width", "parameters", "multiply-adds", "latency", "test accuracy", "wide"):
         assert word in result.out
     assert "Run: run\n" in result.out
-    assert "graphdam embed run" in result.out
+    assert "graphdam predict run" in result.out
     assert "karate: 34 nodes, 156 directed edges, 34 features, 4 classes" in result.err
     assert "seed 0: val " in result.err
 
@@ -117,7 +117,7 @@ def test_a_long_path_can_be_copied_from_the_output(graphdam: Graphdam, quick: li
     out = "/".join(["a-folder-with-a-long-name"] * 5)
     result = graphdam("train", "--dataset", "karate", "--out", out, *quick)
     assert f"Run: {out}\n" in result.out
-    assert f"graphdam embed {out}" in result.out
+    assert f"graphdam predict {out}" in result.out
 
 
 @pytest.mark.parametrize("name", ["run[bold]", "run [", "a[/b]"])

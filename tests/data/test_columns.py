@@ -7,9 +7,13 @@ from graphdam.errors import DataError
 
 
 def test_numbers_stay_and_names_are_sorted() -> None:
-    assert classes_of(["10", "9", "", "0"]).tolist() == [10, 9, -1, 0]
-    assert classes_of(["1.0", "0.0", "", "-1"]).tolist() == [1, 0, -1, -1]
-    assert classes_of(["b", "10", "9", ""]).tolist() == [2, 0, 1, -1]
+    for labels, expected, names in (
+        (["10", "9", "", "0"], [10, 9, -1, 0], None),
+        (["1.0", "0.0", "", "-1"], [1, 0, -1, -1], None),
+        (["b", "10", "9", ""], [2, 0, 1, -1], ("10", "9", "b")),
+    ):
+        classes, called = classes_of(labels)
+        assert (classes.tolist(), called) == (expected, names)
 
 
 def test_split_words_become_disjoint_masks() -> None:

@@ -8,6 +8,7 @@ import torch
 from graphdam.data.csr import CSRMatrix
 from graphdam.data.graph import Graph, Split, Task
 from graphdam.data.held_out import HeldOut, HeldOutLinks
+from graphdam.errors import DataError
 
 
 @pytest.fixture
@@ -35,6 +36,26 @@ def test_counts(graph: Graph) -> None:
     assert (graph.num_feature_entries, sparse.num_feature_entries) == (8, 4)
     assert (sparse.num_nodes, sparse.num_features) == (4, 2)
     assert torch.equal(sparse.dense_x(), graph.dense_x())
+
+
+def test_classes_are_numbered_as_another_graphs_are(graph: Graph) -> None:
+    named = replace(graph, class_names=("b", "d"), y=torch.tensor([0, 1, -1, 1]))
+    moved = named.with_classes(("a", "b", "c", "d"))
+    assert moved.y.tolist() == [1, 3, -1, 3]
+    assert (moved.num_classes, moved.class_names) == (4, ("a", "b", "c", "d"))
+    assert named.with_classes(("b", "d")).y.tolist() == named.y.tolist()
+    with pytest.raises(DataError, match="four has the class 'd', and the model tells a, b: leave"):
+        named.with_classes(("a", "b"))
+
+
+def test_nodes_are_found_by_name_or_by_number(graph: Graph) -> None:
+    assert graph.rows_of(["3", "0", "3"]).tolist() == [3, 0, 3]
+    assert replace(graph, node_ids=tuple("wxyz")).rows_of(["z", "w"]).tolist() == [3, 0]
+    assert graph.rows_of([]).tolist() == []
+    with pytest.raises(DataError, match="four has no node '4': its nodes are numbered 0 to 3"):
+        graph.rows_of(["0", "4"])
+    with pytest.raises(DataError, match="no node '0': its nodes are called w, x, y, …"):
+        replace(graph, node_ids=tuple("wxyz")).rows_of(["0"])
 
 
 def test_features_are_scaled_whatever_holds_them(graph: Graph) -> None:

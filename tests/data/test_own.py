@@ -89,6 +89,33 @@ def test_all_formats_of_one_graph_give_the_same_graph(
     assert_same_graph(reference, graph_from_data(_data(toy)))
 
 
+@pytest.mark.parametrize("labels", ["some", "none", "odd"])
+def test_without_labels_all_formats_are_for_a_finished_model(
+    toy: RawGraph, tmp_path: Path, labels: str
+) -> None:
+    """Whatever stands for labels is not read, be it no labels at all."""
+    full = graph_from_file(_write_csv(toy, tmp_path / "full"))
+    y = {"some": toy.y, "none": np.full(12, -1), "odd": np.full(12, 3)}[labels]
+    given = replace(toy, y=y, masks=None)
+    archive, words = tmp_path / "g.npz", _write_csv(replace(toy, y=y), tmp_path / "folder")
+    write_npz(archive, given)
+    graphml = _write_graphml(replace(toy, y=y), tmp_path / "g.graphml")
+    data = Data(x=full.dense_x(), edge_index=full.edge_index, edge_weight=full.edge_weight)
+    found = [
+        graph_from_file(archive, labelled=False, directed=False),
+        graph_from_file(words, labelled=False),
+        graph_from_file(graphml, labelled=False),
+        graph_from_data(data, labelled=False),
+    ]
+    for graph in found:
+        assert torch.equal(graph.dense_x(), full.dense_x())
+        assert torch.equal(graph.edge_index, full.edge_index)
+        assert (graph.y == -1).all()
+        assert (graph.num_classes, graph.splits, graph.split_name) == (0, (), "no")
+    names = tuple(f"node {i}" for i in range(12))
+    assert [graph.node_ids for graph in found] == [None, names, names, None]
+
+
 def test_directed_edges_are_kept_on_request(
     toy: RawGraph, tmp_path: Path, adjacency: Callable[[Graph], Tensor]
 ) -> None:

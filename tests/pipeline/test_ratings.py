@@ -14,9 +14,10 @@ from graphdam.errors import SettingsError
 from graphdam.evaluation.scores import root_mean_squared_error
 from graphdam.nn import IGMC
 from graphdam.pipeline import run
+from graphdam.predicting import rate_pairs
 from graphdam.report import before_after, comparison, draw_frontier, read_history, read_record
 from graphdam.report import record as records
-from graphdam.serving import load_any_run, load_run, predict_run, score_run
+from graphdam.serving import load_any_run, load_run, score_run
 from graphdam.training import Fit, Settings, Trainer
 from graphdam.training.run_folder import MEMBERS
 
@@ -103,14 +104,12 @@ def test_known_and_new_pairs_are_rated(finished: Path, ratings: Path) -> None:
     index = own.test
     users = [f"user {rating_table()[at, 0]:.0f}" for at in index.tolist()]
     items = [f"film {rating_table()[at, 1]:.0f}" for at in index.tolist()]
-    found = predict_run(loaded, users, items)
+    found = rate_pairs(loaded, users, items)
     model = IGMC.from_pretrained(finished / "model")
     known = own.known(cap=200)
     expected = model(known.enclose(own.users[index].numpy(), own.items[index].numpy()))
     assert torch.allclose(found.values, expected, atol=1e-6)
-    strangers = predict_run(
-        loaded, ["nobody", "nobody", users[0]], ["no film", items[0], "no film"]
-    )
+    strangers = rate_pairs(loaded, ["nobody", "nobody", users[0]], ["no film", items[0], "no film"])
     assert (strangers.num_unseen, strangers.num_alone) == (3, 1)
     assert float(strangers.values[0]) == pytest.approx(own.mean)
     assert float(strangers.values[1]) != pytest.approx(own.mean)
