@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from graphdam.serving import LoadedRun
 
 ENDS = ("source", "target")
+
+Pairs: TypeAlias = tuple[Sequence[str], Sequence[str]]
 
 
 def predict(
@@ -66,7 +68,7 @@ def predict(
     output.document({"run": run, "file": str(path), **found})
 
 
-def _needed(pairs: str | None, run: str, columns: tuple[str, str]) -> tuple[list[str], list[str]]:
+def _needed(pairs: str | None, run: str, columns: tuple[str, str]) -> Pairs:
     from graphdam.data.rating_files import read_pairs_csv
 
     if pairs is None:
@@ -101,12 +103,7 @@ def _classify(loaded: LoadedRun[Any, Any], run: str, path: Path, output: Output)
     return {"graph": graph.name, "nodes": graph.num_nodes}
 
 
-def _link(
-    loaded: LoadedRun[Any, Any],
-    pairs: tuple[Sequence[str], Sequence[str]],
-    path: Path,
-    output: Output,
-) -> dict[str, Any]:
+def _link(loaded: LoadedRun[Any, Any], pairs: Pairs, path: Path, output: Output) -> dict[str, Any]:
     from graphdam.predicting import link_probabilities
 
     likely = link_probabilities(loaded, *pairs).tolist()
@@ -116,12 +113,7 @@ def _link(
     return {"graph": loaded.graph.name, "pairs": len(likely)}
 
 
-def _rate(
-    loaded: LoadedRun[Any, Any],
-    pairs: tuple[Sequence[str], Sequence[str]],
-    path: Path,
-    output: Output,
-) -> dict[str, Any]:
+def _rate(loaded: LoadedRun[Any, Any], pairs: Pairs, path: Path, output: Output) -> dict[str, Any]:
     from graphdam.predicting import rate_pairs
 
     found, count = rate_pairs(loaded, *pairs), len(pairs[0])
