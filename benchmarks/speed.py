@@ -24,6 +24,7 @@ from graphdam.data.dropout import drop
 from graphdam.data.pair_products import pair_products
 from graphdam.evaluation.latency import median_latencies
 from graphdam.gates import DAMGate, gates_of
+from graphdam.nn.prelu import prelu
 from graphdam.objectives import prepare_graph
 
 WIDTH, COMPACT_WIDTH = 256, 16
@@ -121,6 +122,7 @@ def measure_parts(graph: Graph, *, repeats: int) -> list[Row]:
     # as many links, and other pairs, as PubMed has to learn from
     linked, embedding = torch.randint(19_717, (2, 75_352)), torch.randn(19_717, 128)
     embedding.requires_grad_()
+    active, slope = hidden.clone().requires_grad_(), torch.tensor([0.25], requires_grad=True)
     comparisons: list[tuple[str, Callable[[], object], Callable[[], object]]] = [
         (
             f"sparse features × weights of width {WIDTH}, against torch.sparse CSR",
@@ -143,6 +145,11 @@ def measure_parts(graph: Graph, *, repeats: int) -> list[Row]:
             f"dropout of {graph.num_nodes} × {WIDTH} numbers, against torch",
             lambda: drop(hidden, 0.5, training=True),
             lambda: F.dropout(hidden, 0.5),
+        ),
+        (
+            f"PReLU of {graph.num_nodes} × {WIDTH} numbers, with gradient",
+            lambda: torch.autograd.grad(prelu(active, slope), (active, slope), hidden),
+            lambda: torch.autograd.grad(F.prelu(active, slope), (active, slope), hidden),
         ),
         (
             f"inner products of {linked.size(1)} pairs of 128 numbers, with gradient",
