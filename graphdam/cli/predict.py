@@ -27,7 +27,7 @@ def predict(
     pairs: Annotated[
         str | None,
         typer.Argument(
-            metavar="[PAIRS]",
+            metavar="PAIRS",
             help="A .csv of pairs: source,target of a run that learnt links, user,item of one on "
             "ratings. Nodes are classified without it.",
         ),
