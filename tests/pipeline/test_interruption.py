@@ -112,7 +112,7 @@ def test_a_failure_after_training_is_resumed_without_training(
 ) -> None:
     out, trained = tmp_path / "run", []
 
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise OSError("no space")
 
     with monkeypatch.context() as patch:

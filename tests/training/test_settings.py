@@ -102,7 +102,7 @@ def test_an_unknown_setting_suggests_the_near_one_and_lists_all() -> None:
         (
             {"teacher_end": 0.001},
             "These settings contradict each other: teacher_end=0.001 lets the teacher rest before "
-            "its first step: give a later share of the 300 epochs, or teacher=False.",
+            "its first step: give a later share of the 300 epochs, or 0 if it is trained already.",
         ),
         (
             {"start_width": 16, "hidden_channels": 32, "min_width": 17},
