@@ -64,7 +64,7 @@ def predict(
                 f"{run} tells nothing of pairs, and {pairs} holds some: leave it out, or name a "
                 f"run of --objective gae, or one on ratings."
             )
-        found = _classify(loaded, run, path, output)
+        found = _classify(loaded, path, output)
     output.document({"run": run, "file": str(path), **found})
 
 
@@ -79,12 +79,7 @@ def _needed(pairs: str | None, run: str, columns: tuple[str, str]) -> Pairs:
     return read_pairs_csv(Path(pairs), columns)
 
 
-def _classify(loaded: LoadedRun[Any, Any], run: str, path: Path, output: Output) -> dict[str, Any]:
-    if loaded.settings.kind != "graphs" or loaded.settings.learns_embedding:
-        raise SettingsError(
-            f"{run} learnt {loaded.settings.objective}: graphdam predict tells classes of nodes, "
-            f"links and ratings. graphdam evaluate {run} scores it."
-        )
+def _classify(loaded: LoadedRun[Any, Any], path: Path, output: Output) -> dict[str, Any]:
     from graphdam.predicting import class_probabilities
 
     graph, probabilities = loaded.graph, class_probabilities(loaded)

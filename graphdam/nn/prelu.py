@@ -13,7 +13,7 @@ from graphdam.blocks import row_blocks
 
 
 def prelu(h: Tensor, weight: Tensor) -> Tensor:
-    r"""`torch.nn.functional.prelu` with a weight for all channels, several times faster on a CPU.
+    r"""`torch.nn.functional.prelu` with a weight for all channels, in fewer passes on a CPU.
 
     .. math::
         y = \max(0, h) + a \min(0, h), \qquad

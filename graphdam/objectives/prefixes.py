@@ -10,8 +10,7 @@ from graphdam.objectives.objective import Objective
 from graphdam.objectives.prepared import PreparedGraph
 
 POINTS = 16
-"""At most so many prefixes are scored: where a probe is fitted for each, they cost as much as
-training."""
+"""At most so many prefixes are scored: a probe may be fitted for each."""
 
 
 @dataclass(frozen=True)

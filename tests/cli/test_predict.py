@@ -88,5 +88,5 @@ def test_what_a_run_cannot_tell_is_refused(graphdam: Graphdam, options: list[str
     assert graphdam("train", *options).code == 0
     refused = graphdam("predict", "run")
     assert refused.code == 1
-    assert "graphdam predict tells classes of nodes, links and ratings" in refused.sentence
+    assert "and tells no classes of nodes: name one that was trained without" in refused.sentence
     assert not Path("run/predictions.csv").exists()

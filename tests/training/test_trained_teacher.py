@@ -209,6 +209,12 @@ def test_another_model_or_data_set_is_refused(
         fitted(settings, sbm)
     with pytest.raises(SettingsError, match="what GraphSAGE"):
         fitted(settings.model_copy(update={"model": "graphsage"}), karate)
+    with pytest.raises(SettingsError, match=r"batches are drawn for 3 layers: give num_layers=2"):
+        fitted(settings.model_copy(update={"num_layers": 3, "batch_size": 8}), karate)
+    with pytest.raises(
+        SettingsError, match="names a model of graphdam's: give your own as teacher"
+    ):
+        narrow(of_graph(Net, karate), karate, settings=settings)
     with pytest.raises(SettingsError, match="its student would learn 'dgi'"):
         fitted(quick(teacher_from=str(wide_run), **DGI), karate)
 
